@@ -1,0 +1,71 @@
+//! The tenant and what it pays for.
+
+use serde::Serialize;
+
+use crate::Timestamp;
+use crate::id::CompanyId;
+
+/// A company: the tenant, whose people and events nobody else sees.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Company {
+    /// Its id.
+    pub id: CompanyId,
+    /// As it calls itself.
+    pub name: String,
+    /// What it pays for.
+    pub plan: Plan,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// What a company pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plan {
+    /// Anyone can start here.
+    Free,
+    /// 1,000 requests a minute.
+    Pro,
+    /// 10,000 requests a minute.
+    Enterprise,
+}
+
+impl Plan {
+    /// Reads `free`, `pro` or `enterprise`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "free" => Some(Self::Free),
+            "pro" => Some(Self::Pro),
+            "enterprise" => Some(Self::Enterprise),
+            _ => None,
+        }
+    }
+
+    /// As it stands in JSON, SQL and the `RateLimit` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Pro => "pro",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// Requests admitted in any 60 seconds, over all clients of the company.
+    pub fn per_minute(self) -> u32 {
+        match self {
+            Self::Free => 100,
+            Self::Pro => 1_000,
+            Self::Enterprise => 10_000,
+        }
+    }
+
+    /// Webhook endpoints that a company may have at once.
+    pub fn max_webhooks(self) -> i64 {
+        match self {
+            Self::Free => 5,
+            Self::Pro => 50,
+            Self::Enterprise => 500,
+        }
+    }
+}

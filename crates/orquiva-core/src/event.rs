@@ -1,0 +1,160 @@
+//! What happened, as the log, the list and the webhooks tell it: one envelope, written once.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Timestamp;
+use crate::id::{ClientId, EventId};
+use crate::text::nearest;
+
+/// The version of the API whose shapes an event's `data` has.
+pub const API_VERSION: &str = "v1";
+
+macro_rules! types {
+    ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
+        /// What an event tells of.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventType { $($(#[$doc])* $name,)* }
+
+        impl EventType {
+            /// Every type, as it stands in JSON.
+            pub const ALL: &'static [&'static str] = &[$($text,)*];
+
+            /// As it stands in JSON and SQL.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+types! {
+    /// Someone was hired.
+    EmployeeCreated "employee.created",
+    /// An employee changed.
+    EmployeeUpdated "employee.updated",
+    /// An employee was removed.
+    EmployeeDeleted "employee.deleted",
+    /// A department came into being.
+    DepartmentCreated "department.created",
+    /// An endpoint was disabled: it answered 410, or had no success for five days.
+    WebhookDisabled "webhook_endpoint.disabled",
+}
+
+/// Who caused an event. A client finds its own writes by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Actor {
+    /// An API client.
+    Client {
+        /// Its `client_id`.
+        id: ClientId,
+    },
+    /// Orquiva itself.
+    System,
+}
+
+/// An event before it has its place in the log: `sequence` is given when it is routed.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its id: receivers drop duplicates by it.
+    pub id: EventId,
+    /// What it tells of.
+    pub kind: EventType,
+    /// The id of the resource that it tells of.
+    pub subject: String,
+    /// When.
+    pub at: Timestamp,
+    /// All that the envelope says after `sequence`, as JSON: `apiVersion`, `companyId`, `actor`, `data`, `changed`, `previous`.
+    pub payload: String,
+}
+
+/// The whole event as one JSON text, the same bytes at every reading and every attempt.
+pub fn envelope(id: &str, kind: &str, at: Timestamp, sequence: i64, payload: &str) -> String {
+    let rest = payload.strip_prefix('{').unwrap_or(payload);
+    format!(r#"{{"id":"{id}","type":"{kind}","timestamp":"{at}","sequence":{sequence},{rest}"#)
+}
+
+/// What an endpoint is subscribed to: a type, all types of a resource (`employee.*`), or all (`*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Reads a pattern; one that can match nothing is refused with the nearest type.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let resource = text.strip_suffix('*').filter(|resource| resource.ends_with('.'));
+        let can_match = match resource {
+            Some(resource) => EventType::ALL.iter().any(|kind| kind.starts_with(resource)),
+            None => text == "*" || EventType::ALL.contains(&text),
+        };
+        match can_match {
+            true => Ok(Self(text.to_owned())),
+            false => Err(nearest(text, EventType::ALL.iter().copied()).unwrap_or("employee.*")),
+        }
+    }
+
+    /// Whether an event of type `kind` is meant.
+    pub fn matches(&self, kind: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(start) => kind.starts_with(start),
+            None => self.0 == kind,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads the patterns of a subscription as they are stored: a JSON list of texts.
+pub fn patterns(stored: &str) -> Vec<Pattern> {
+    match serde_json::from_str(stored) {
+        Ok(Value::Array(patterns)) => {
+            patterns.iter().filter_map(|pattern| Pattern::parse(pattern.as_str()?).ok()).collect()
+        }
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_its_type_its_resource_or_all() {
+        for (pattern, kind, matches) in [
+            ("employee.created", "employee.created", true),
+            ("employee.created", "employee.updated", false),
+            ("employee.*", "employee.deleted", true),
+            ("employee.*", "department.created", false),
+            ("*", "department.created", true),
+        ] {
+            assert_eq!(
+                Pattern::parse(pattern).expect("a known pattern").matches(kind),
+                matches,
+                "{pattern} {kind}"
+            );
+        }
+        assert_eq!(Pattern::parse("employe.created"), Err("employee.created"));
+        assert!(Pattern::parse("salary.*").is_err());
+        assert!(Pattern::parse("employee*").is_err());
+        assert!(Pattern::parse("").is_err());
+    }
+
+    #[test]
+    fn an_envelope_is_whole_json() {
+        let text = envelope(
+            "evt_1",
+            "employee.created",
+            Timestamp::from_millis(0),
+            7,
+            r#"{"apiVersion":"v1","data":{}}"#,
+        );
+        let value: Value = serde_json::from_str(&text).expect("an envelope is JSON");
+        assert_eq!((value["sequence"].as_i64(), &value["apiVersion"]), (Some(7), &Value::from("v1")));
+    }
+}

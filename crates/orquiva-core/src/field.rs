@@ -1,0 +1,218 @@
+//! Reading a JSON object into a type that is valid by construction, with all its faults at once.
+
+use serde_json::{Map, Value};
+
+use crate::Language;
+use crate::text::nearest;
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where it is: a JSON pointer into the body (RFC 6901), or the name of a query parameter.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident $({ $($part:ident: $type:ty),* })? $code:literal $es:literal $en:literal;)*) => {
+        /// A way in which a field can be wrong.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fault { $(
+            $(#[$doc])*
+            $name $({ $(#[doc = "Part of the message."] $part: $type),* })?,
+        )* }
+
+        impl Fault {
+            /// The stable code.
+            pub fn code(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $code,)* }
+            }
+
+            /// What is wrong and what to do.
+            pub fn detail(&self, language: Language) -> String {
+                match self { $(Self::$name $({ $($part),* })? => match language {
+                    Language::Spanish => format!($es),
+                    Language::English => format!($en),
+                },)* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// It has to be there.
+    Required "required" "Este campo es obligatorio." "This field is required.";
+    /// Neither `fullName` nor `firstName` with `lastName`.
+    NameRequired "required" "Envíe fullName, o firstName y lastName." "Send fullName, or firstName and lastName.";
+    /// No such field.
+    Unknown "unknown_field" "Este campo no existe." "There is no such field.";
+    /// No such field, but one of nearly that name.
+    Misspelt { near: String } "unknown_field" "Este campo no existe. ¿Quería decir «{near}»?" "There is no such field. Did you mean `{near}`?";
+    /// The server alone writes it.
+    ReadOnly "read_only" "Este campo lo escribe solo el servidor: no lo envíe." "Only the server writes this field: do not send it.";
+    /// Another JSON type is needed.
+    WrongType { expected: &'static str } "wrong_type" "Se esperaba: {expected}." "Expected: {expected}.";
+    /// Nothing but space.
+    Empty "empty" "No puede estar vacío." "It must not be empty.";
+    /// Longer than is kept.
+    TooLong { max: usize } "too_long" "Tiene más de {max} caracteres." "It is longer than {max} characters.";
+    /// More entries than are kept.
+    TooMany { max: usize } "too_many" "Tiene más de {max} elementos." "It has more than {max} entries.";
+    /// Control characters, NUL among them.
+    ControlCharacter "control_character" "Contiene caracteres de control." "It contains control characters.";
+    /// No e-mail address.
+    InvalidEmail "invalid_email" "No es una dirección de correo, como ana@empresa.es." "It is not an e-mail address, such as ana@company.com.";
+    /// No telephone number of E.164.
+    InvalidPhone "invalid_phone" "Escriba el teléfono en formato internacional, como +34600123456." "Write the number in international form, such as +34600123456.";
+    /// No day.
+    InvalidDate "invalid_date" "Escriba una fecha que exista como AAAA-MM-DD." "Write an existing day as YYYY-MM-DD.";
+    /// No moment.
+    InvalidTime "invalid_time" "Escriba el momento como 2026-01-31T09:00:00Z." "Write the moment as 2026-01-31T09:00:00Z.";
+    /// Not one of the choices.
+    NotAllowed { choices: String } "not_allowed" "Use uno de estos valores: {choices}." "Use one of: {choices}.";
+    /// Outside the range.
+    OutOfRange { min: i64, max: i64 } "out_of_range" "Use un número entero de {min} a {max}." "Use a whole number from {min} to {max}.";
+    /// The key of a reference has other characters.
+    InvalidKey "invalid_key" "Use de 1 a 64 letras, cifras, «_», «-» o «.»." "Use 1 to 64 letters, digits, `_`, `-` or `.`.";
+    /// The id does not have the form of one.
+    InvalidId { kind: &'static str } "invalid_id" "No es un identificador como {kind}_01…." "It is not an id such as {kind}_01….";
+    /// No department of that id.
+    UnknownDepartment "unknown_department" "No hay ningún departamento con este identificador." "There is no department with this id.";
+    /// Name and id are of two departments.
+    DepartmentsDisagree "departments_disagree" "department y departmentId nombran dos departamentos distintos." "department and departmentId name two different departments.";
+    /// No web address.
+    InvalidUrl "invalid_url" "Escriba una dirección https completa, sin usuario ni fragmento." "Write a complete https address, without user or fragment.";
+    /// An address of an inner network.
+    PrivateAddress "private_address" "Es una dirección privada o local: los webhooks solo salen a Internet. Un operador puede permitirlas con --allow-private-webhooks." "It is a private or local address: webhooks only go out to the Internet. An operator can allow them with --allow-private-webhooks.";
+    /// Not an event type, or a pattern of them.
+    UnknownEvent { near: String } "unknown_event" "No hay ningún evento así. El más parecido: {near}." "There is no such event. The nearest: {near}.";
+    /// Another record has this value.
+    Taken "taken" "Otro registro ya tiene este valor." "Another record already has this value.";
+    /// A parameter that was given twice.
+    Repeated "repeated" "Este parámetro solo puede aparecer una vez." "This parameter may appear only once.";
+}
+
+/// An object that is being read field by field. Faults are gathered, never thrown.
+pub struct Fields<'v> {
+    map: &'v Map<String, Value>,
+    known: Vec<&'static str>,
+    faults: Vec<FieldError>,
+}
+
+impl<'v> Fields<'v> {
+    /// Starts reading `value`, which has to be an object.
+    pub fn of(value: &'v Value) -> Result<Self, Vec<FieldError>> {
+        match value {
+            Value::Object(map) => Ok(Self { map, known: Vec::with_capacity(24), faults: Vec::new() }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(vec![FieldError {
+                    pointer: String::new(),
+                    fault: Fault::WrongType { expected: "object" },
+                }])
+            }
+        }
+    }
+
+    /// Reads the field `name`; absent and null are both nothing.
+    pub fn take<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'v Value) -> Result<T, Fault>,
+    ) -> Option<T> {
+        self.known.push(name);
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => read(value).map_err(|fault| self.fault(name, fault)).ok(),
+        }
+    }
+
+    /// Reads the field `name`, which has to be there.
+    pub fn need<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'v Value) -> Result<T, Fault>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.take(name, read);
+        }
+        self.known.push(name);
+        self.fault(name, Fault::Required);
+        None
+    }
+
+    /// Whether `name` is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Notes a fault at `path` (a name, or `name/entry`).
+    pub fn fault(&mut self, path: &str, fault: Fault) {
+        self.faults.push(FieldError { pointer: format!("/{path}"), fault });
+    }
+
+    /// Refuses these names, which the server alone writes.
+    pub fn read_only(&mut self, names: &[&'static str]) {
+        for name in names {
+            self.known.push(name);
+            if self.map.contains_key(*name) {
+                self.fault(name, Fault::ReadOnly);
+            }
+        }
+    }
+
+    /// Ends the reading: unknown fields are faults too, each with the nearest name that is known.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        for name in self.map.keys().filter(|name| !self.known.contains(&name.as_str())) {
+            self.faults.push(FieldError { pointer: pointer(name), fault: unknown(name, &self.known) });
+        }
+        match value {
+            Some(value) if self.faults.is_empty() => Ok(value),
+            Some(_) | None => Err(self.faults),
+        }
+    }
+}
+
+/// The JSON pointer to a field of the body (RFC 6901 §3).
+pub fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The fault of an unknown name, with the nearest of those that are known.
+pub fn unknown(name: &str, known: &[&'static str]) -> Fault {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => Fault::Misspelt { near: near.to_owned() },
+        None => Fault::Unknown,
+    }
+}
+
+/// A string.
+pub fn string(value: &Value) -> Result<&str, Fault> {
+    value.as_str().ok_or(Fault::WrongType { expected: "string" })
+}
+
+/// A text of one line, trimmed, of 1 to `max` characters.
+pub fn line(max: usize) -> impl Fn(&Value) -> Result<String, Fault> {
+    move |value| {
+        let text = string(value)?.trim();
+        if text.is_empty() {
+            return Err(Fault::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Fault::ControlCharacter);
+        }
+        if text.chars().count() > max {
+            return Err(Fault::TooLong { max });
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// A whole number from `min` to `max`.
+pub fn whole(min: i64, max: i64) -> impl Fn(&Value) -> Result<i64, Fault> {
+    move |value| match value.as_i64() {
+        Some(number) if (min..=max).contains(&number) => Ok(number),
+        Some(_) => Err(Fault::OutOfRange { min, max }),
+        None => Err(Fault::WrongType { expected: "whole number" }),
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of the business: ids, time, plan, scope, employee, department, event, webhook.
+//! No I/O and no async: whatever is here can be tested by calling it.
+
+pub mod chance;
+pub mod company;
+pub mod employee;
+pub mod event;
+pub mod field;
+pub mod id;
+pub mod language;
+pub mod merge;
+pub mod problem;
+pub mod scope;
+pub mod seal;
+pub mod secret;
+pub mod text;
+pub mod time;
+pub mod webhook;
+
+pub use chance::Chance;
+pub use company::{Company, Plan};
+pub use employee::{Employee, NewEmployee};
+pub use field::{Fault, FieldError};
+pub use language::Language;
+pub use problem::Code;
+pub use scope::{Scope, Scopes};
+pub use secret::Secret;
+pub use time::{Clock, Date, Timestamp};

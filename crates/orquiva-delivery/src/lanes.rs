@@ -1,0 +1,323 @@
+//! Lanes at work: each is leased, sends with its own bounded concurrency, and lingers a little for what comes next,
+//! so one dead or slow endpoint never delays another.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use orquiva_core::Secret;
+use orquiva_core::id::{DeliveryId, LeaseId};
+use orquiva_core::webhook::Webhook;
+use orquiva_core::webhook::outcome::{self, Outcome, outcome};
+use orquiva_core::webhook::signature::Signer;
+use orquiva_store::delivery::{Attempt, Due, Settled, State};
+use orquiva_store::lane::Lane;
+use orquiva_store::{StoreError, delivery, lane, webhook};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::client::{Call, Reply};
+use crate::recorder::{Consequence, Report};
+use crate::{BACK_OFF, POLL, Worker, stopped, wait};
+
+/// How long a lease lasts without a sign of life, in milliseconds: twice what an exchange may take.
+pub(crate) const LEASE: i64 = 30_000;
+
+/// How often a lease is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Polls that an empty lane is kept for, so that the next event finds it claimed.
+const LINGER: u32 = 40;
+
+/// Most lanes that this node holds at once.
+const MOST_LANES: usize = 1024;
+
+/// Deliveries that are read ahead, a lane.
+const AHEAD: usize = 64;
+
+/// Most results of a lane that may wait to be recorded before it stops sending.
+const MOST_UNRECORDED: usize = 512;
+
+impl Worker {
+    /// Claims lanes as they fall due and lets each of them run, until `stop`.
+    pub(crate) async fn dispatch(&self, mut stop: watch::Receiver<bool>, linger: bool) {
+        let mut lanes = JoinSet::new();
+        while !*stop.borrow() {
+            let pause = match self.claim(&mut lanes, &stop, linger).await {
+                Ok(pause) => pause,
+                Err(cause) => {
+                    tracing::error!(%cause, "lanes could not be claimed; deliveries wait");
+                    BACK_OFF
+                }
+            };
+            wait(&self.0.due, &mut stop, pause).await;
+            while lanes.try_join_next().is_some() {}
+        }
+        while lanes.join_next().await.is_some() {}
+    }
+
+    /// Sends everything that is due at this moment and returns when it is recorded.
+    pub(crate) async fn deliver_due(&self) -> Result<(), StoreError> {
+        let (running, stop) = watch::channel(false);
+        let (done, finished) = watch::channel(false);
+        let recording = tokio::spawn(self.clone().record(finished));
+        let mut lanes = JoinSet::new();
+        self.claim(&mut lanes, &stop, false).await?;
+        while lanes.join_next().await.is_some() {}
+        drop(running);
+        done.send_replace(true);
+        recording.await.map_err(StoreError::broken)
+    }
+
+    /// Claims what is due; returns how long until something may be due again.
+    async fn claim(
+        &self,
+        lanes: &mut JoinSet<()>,
+        stop: &watch::Receiver<bool>,
+        linger: bool,
+    ) -> Result<Duration, StoreError> {
+        let parts = &self.0.parts;
+        let now = parts.clock.now();
+        let next = {
+            let tx = parts.store.read().await?;
+            lane::next_due(&tx).await?
+        };
+        let free = MOST_LANES.saturating_sub(lanes.len()) as i64;
+        let wait = next.map_or(POLL, |due| Duration::from_millis(due.since(now).max(0) as u64).min(POLL));
+        if !wait.is_zero() || next.is_none() || free == 0 {
+            return Ok(wait.max(Duration::from_millis(1)));
+        }
+        let lease: LeaseId = parts.mint.next();
+        let claim = move |tx| async move { lane::claim(&tx, lease, now, now.plus(LEASE), free).await };
+        let claimed = parts.store.write::<_, StoreError, _, _>(None, claim).await?;
+        for lane in claimed {
+            let bell = Arc::new(Notify::new());
+            self.0.held.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, bell.clone());
+            let worker = self.clone();
+            let stop = stop.clone();
+            lanes.spawn(async move { worker.work(lane, lease, bell, stop, linger).await });
+        }
+        Ok(Duration::from_millis(1))
+    }
+
+    /// Works a lane for as long as there is something to do in it, then gives it back.
+    async fn work(
+        self,
+        lane: Lane,
+        lease: LeaseId,
+        bell: Arc<Notify>,
+        stop: watch::Receiver<bool>,
+        linger: bool,
+    ) {
+        let mut run = Run::new(self.clone(), lane, lease);
+        if let Err(cause) = run.go(&bell, stop, linger).await {
+            tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "a lane stopped; it is taken up again");
+        }
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        let release = move |tx| async move { lane::release(&tx, lane, lease).await };
+        if let Err(cause) = self.0.parts.store.write::<_, StoreError, _, _>(None, release).await {
+            tracing::warn!(%cause, webhook.id = %lane.webhook, "a lane could not be given back; its lease runs out by itself");
+        }
+        self.0.due.notify_one();
+    }
+}
+
+/// An endpoint as it is called.
+struct Endpoint {
+    url: http::Uri,
+    concurrency: usize,
+    signer: Signer,
+}
+
+/// A lane at work.
+struct Run {
+    worker: Worker,
+    lane: Lane,
+    lease: LeaseId,
+    endpoint: Option<Arc<Endpoint>>,
+    ahead: VecDeque<Due>,
+    /// What was read and is not recorded yet.
+    busy: HashSet<DeliveryId>,
+    sending: FuturesUnordered<BoxFuture<'static, (Due, Reply)>>,
+    recording: FuturesUnordered<BoxFuture<'static, (DeliveryId, bool)>>,
+    /// Whether there may be more to read.
+    more: bool,
+    /// Whether sending has to end: stop, pause, lost lease, endpoint gone.
+    ending: bool,
+}
+
+impl Run {
+    fn new(worker: Worker, lane: Lane, lease: LeaseId) -> Self {
+        Self {
+            worker,
+            lane,
+            lease,
+            endpoint: None,
+            ahead: VecDeque::new(),
+            busy: HashSet::new(),
+            sending: FuturesUnordered::new(),
+            recording: FuturesUnordered::new(),
+            more: true,
+            ending: false,
+        }
+    }
+
+    async fn go(
+        &mut self,
+        bell: &Notify,
+        mut stop: watch::Receiver<bool>,
+        linger: bool,
+    ) -> Result<(), StoreError> {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.tick().await; // the first is at once, and the lease is new
+        let mut idle = 0;
+        loop {
+            if !self.ending {
+                self.read_ahead().await?;
+                self.send();
+            }
+            let resting = self.sending.is_empty() && self.recording.is_empty();
+            if resting && (self.ending || !linger || idle > LINGER) {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                Some((due, reply)) = self.sending.next() => {
+                    idle = 0;
+                    self.record(due, reply);
+                }
+                Some((id, held)) = self.recording.next() => {
+                    self.busy.remove(&id);
+                    self.ending |= !held;
+                }
+                _ = heartbeat.tick() => self.renew().await?,
+                () = bell.notified(), if !self.more => self.more = true,
+                () = stopped(&mut stop), if !self.ending => self.ending = true,
+                () = tokio::time::sleep(POLL), if resting => {
+                    self.more = true; // a retry may have fallen due, or another node may have routed something
+                    idle += 1;
+                }
+            }
+        }
+    }
+
+    /// Reads what is due, and the endpoint as it stands now.
+    async fn read_ahead(&mut self) -> Result<(), StoreError> {
+        if !self.more || self.ahead.len() >= AHEAD / 4 || self.recording.len() >= MOST_UNRECORDED {
+            return Ok(());
+        }
+        let parts = &self.worker.0.parts;
+        let tx = parts.store.read().await?;
+        let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
+            Ok(stored) if stored.status == "enabled" => stored,
+            Ok(_) => return self.fail_waiting().await,
+            Err(StoreError::NotFound) => {
+                self.ending = true;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if self.endpoint.is_none() {
+            let sealed = webhook::secret(&tx, self.lane.company, self.lane.webhook).await?;
+            self.endpoint = Some(Arc::new(self.open(&stored, &sealed)?));
+        }
+        let limit = AHEAD + self.busy.len();
+        let due = delivery::due(&tx, self.lane, parts.clock.now(), limit as i64).await?;
+        self.more = due.len() == limit;
+        for due in due {
+            if self.busy.insert(due.id) {
+                self.ahead.push_back(due);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what waits for an endpoint that was disabled meanwhile; it stays in the log as failed.
+    async fn fail_waiting(&mut self) -> Result<(), StoreError> {
+        self.ending = true;
+        let (lane, now) = (self.lane, self.worker.0.parts.clock.now());
+        let end = move |tx| async move { delivery::end_waiting(&tx, lane, "failed", now).await };
+        self.worker.0.parts.store.write(None, end).await
+    }
+
+    fn open(&self, stored: &Webhook, sealed: &[u8]) -> Result<Endpoint, StoreError> {
+        let secret =
+            self.worker.0.parts.key.open(sealed, &self.lane.secret_place()).map_err(StoreError::broken)?;
+        let secret = Secret::new(str::from_utf8(&secret).map_err(StoreError::broken)?);
+        Ok(Endpoint {
+            url: stored.url.parse().map_err(StoreError::broken)?,
+            concurrency: usize::try_from(stored.max_concurrency).unwrap_or(1),
+            signer: Signer::new(&secret),
+        })
+    }
+
+    /// Starts as many calls as the endpoint takes at once.
+    fn send(&mut self) {
+        let Some(endpoint) = &self.endpoint else { return };
+        while self.sending.len() < endpoint.concurrency && self.recording.len() < MOST_UNRECORDED {
+            let Some(due) = self.ahead.pop_front() else { break };
+            let (worker, endpoint) = (self.worker.clone(), endpoint.clone());
+            self.sending.push(Box::pin(async move {
+                let parts = &worker.0.parts;
+                let call = Call {
+                    url: &endpoint.url,
+                    signer: &endpoint.signer,
+                    event: &due.event,
+                    delivery: due.id,
+                    attempt: due.attempts + 1,
+                };
+                let reply = parts.client.send(call, parts.clock.as_ref()).await;
+                (due, reply)
+            }));
+        }
+    }
+
+    /// Decides what a reply leads to and hands it to the recorder.
+    fn record(&mut self, due: Due, reply: Reply) {
+        let parts = &self.worker.0.parts;
+        let number = due.attempts + 1;
+        let attempt =
+            outcome::Attempt { number: u32::try_from(number).unwrap_or(u32::MAX), due: due.first_due_at };
+        let now = parts.clock.now();
+        let verdict = outcome(attempt, &reply.answer, now, parts.chance.unit());
+        let (state, attempts, consequence) = match verdict {
+            Outcome::Delivered => (State::Delivered, number, Consequence::Success),
+            Outcome::Retry(at) => (State::Waiting(at, at), number, Consequence::Failure),
+            Outcome::Defer(until) => {
+                (State::Waiting(until, due.first_due_at), due.attempts, Consequence::Pause(until))
+            }
+            Outcome::Exhausted => (State::Failed, number, Consequence::Failure),
+            Outcome::Gone => (State::Failed, number, Consequence::Gone),
+        };
+        if matches!(consequence, Consequence::Pause(_) | Consequence::Gone) {
+            self.ending = true;
+            self.ahead.clear();
+        }
+        let (status, error) = match reply.answer {
+            outcome::Answer::Status { code, .. } => (Some(i64::from(code)), None),
+            outcome::Answer::Failed(failure) => (None, Some(failure.as_str())),
+        };
+        let (id, lane) = (due.id, self.lane);
+        let Reply { started_at, duration, body, .. } = reply;
+        let attempt = Attempt { number, started_at, duration, status, error, response: body };
+        tracing::debug!(
+            company.id = %lane.company, webhook.id = %lane.webhook, event.id = %due.event.id, attempt = number,
+            status, error, "an event was sent: {verdict:?}"
+        );
+        let settled = Settled { id, lane, state, attempts, attempt };
+        let held = self.worker.0.recorder.submit(Report { settled, lease: self.lease, consequence });
+        self.recording.push(Box::pin(async move { (id, held.await) }));
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let (lane, lease) = (self.lane, self.lease);
+        let until = self.worker.0.parts.clock.now().plus(LEASE);
+        let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
+        let held = self.worker.0.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
+        self.ending |= !held;
+        Ok(())
+    }
+}

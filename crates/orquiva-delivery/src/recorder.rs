@@ -1,0 +1,170 @@
+//! Records what attempts led to, in groups over all lanes: one transaction for whatever waits.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
+use orquiva_core::id::{LeaseId, Mint};
+use orquiva_core::{Clock, Timestamp};
+use orquiva_store::delivery::Settled;
+use orquiva_store::lane::Lane;
+use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
+use serde_json::json;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::lanes::LEASE;
+use crate::stopped;
+
+/// Most results that one transaction records.
+const MOST: usize = 256;
+
+/// An endpoint without a success for so long is disabled: 5 days, in milliseconds.
+const GIVEN_UP: i64 = 5 * 86_400_000;
+
+/// What an attempt means for its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    Success,
+    Failure,
+    Pause(Timestamp),
+    Gone,
+}
+
+/// The result of an attempt, under the lease by which it was made.
+pub(crate) struct Report {
+    pub(crate) settled: Settled,
+    pub(crate) lease: LeaseId,
+    pub(crate) consequence: Consequence,
+}
+
+pub(crate) struct Recorder {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    mint: Arc<Mint>,
+    waiting: Mutex<Vec<(Report, oneshot::Sender<bool>)>>,
+    bell: Notify,
+    closed: Notify,
+}
+
+impl Recorder {
+    pub(crate) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, mint: Arc<Mint>) -> Self {
+        Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new(), closed: Notify::new() }
+    }
+
+    /// Hands over a report. The answer comes when it is recorded: whether the lease still held.
+    pub(crate) fn submit(&self, report: Report) -> impl Future<Output = bool> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((report, reply));
+        self.bell.notify_one();
+        async move { answer.await.unwrap_or(false) }
+    }
+
+    /// Lets [`Recorder::run`] end once nothing waits.
+    pub(crate) fn close(&self) {
+        self.closed.notify_one();
+    }
+
+    /// Records what is handed over, until it is closed, or `stop` says that nothing more comes.
+    pub(crate) async fn run(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let group: Vec<_> = {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let most = waiting.len().min(MOST);
+                waiting.drain(..most).collect()
+            };
+            if group.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = self.bell.notified() => continue,
+                    () = self.closed.notified() => return,
+                    () = stopped(&mut stop) => return,
+                }
+            }
+            self.record(group).await;
+        }
+    }
+
+    async fn record(&self, group: Vec<(Report, oneshot::Sender<bool>)>) {
+        let (reports, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
+        let (now, mint) = (self.clock.now(), self.mint.clone());
+        let settle = move |tx| async move { settle(&tx, reports, &mint, now).await };
+        let held = self.store.write(None, settle).await.unwrap_or_else(|cause| {
+            tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
+            Vec::new()
+        });
+        for (lane, reply) in lanes.iter().zip(replies) {
+            let _stopped_lane_needs_none = reply.send(held.contains(lane));
+        }
+    }
+}
+
+/// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held.
+async fn settle(tx: &Tx, reports: Vec<Report>, mint: &Mint, now: Timestamp) -> Result<Vec<Lane>, StoreError> {
+    let mut lanes: BTreeMap<_, (Lane, LeaseId, Vec<Report>)> = BTreeMap::new();
+    for report in reports {
+        let (lane, lease) = (report.settled.lane, report.lease);
+        let entry = lanes.entry((lane.company, lane.webhook, lease)).or_insert((lane, lease, Vec::new()));
+        entry.2.push(report);
+    }
+    let mut held = Vec::new();
+    for (lane, lease, reports) in lanes.into_values() {
+        if lane::hold(tx, lane, lease, now.plus(LEASE)).await? {
+            held.push((lane, reports));
+        }
+    }
+    let settled = held.iter().flat_map(|(_, reports)| reports).map(|report| &report.settled);
+    delivery::settle(tx, settled, now).await?;
+    for (lane, reports) in &held {
+        follow(tx, *lane, reports, mint, now).await?;
+    }
+    Ok(held.into_iter().map(|(lane, _)| lane).collect())
+}
+
+/// What a group of results means for their lane: a pause, a success or a failure noted, or its end.
+async fn follow(
+    tx: &Tx,
+    lane: Lane,
+    reports: &[Report],
+    mint: &Mint,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let any = |wanted: Consequence| reports.iter().any(|report| report.consequence == wanted);
+    for report in reports {
+        if let Consequence::Pause(until) = report.consequence {
+            lane::pause(tx, lane, until).await?;
+        }
+    }
+    if any(Consequence::Gone) {
+        return disable(tx, lane, "gone", mint, now).await;
+    }
+    if any(Consequence::Success) {
+        return lane::note(tx, lane, true, now).await.map(drop);
+    }
+    if any(Consequence::Failure) {
+        let since = lane::note(tx, lane, false, now).await?;
+        if since.is_some_and(|since| now.since(since) >= GIVEN_UP) {
+            return disable(tx, lane, "failing", mint, now).await;
+        }
+    }
+    Ok(())
+}
+
+/// Disables an endpoint, fails what waits for it (it stays in the log) and announces it.
+async fn disable(tx: &Tx, lane: Lane, reason: &str, mint: &Mint, now: Timestamp) -> Result<(), StoreError> {
+    if !webhook::disable(tx, lane.company, lane.webhook, reason).await? {
+        return Ok(());
+    }
+    delivery::end_waiting(tx, lane, "failed", now).await?;
+    let data = webhook::get(tx, lane.company, lane.webhook).await?;
+    let payload =
+        json!({ "apiVersion": API_VERSION, "companyId": lane.company, "actor": Actor::System, "data": data });
+    let new = NewEvent {
+        id: mint.next(),
+        kind: EventType::WebhookDisabled,
+        subject: lane.webhook.to_string(),
+        at: now,
+        payload: payload.to_string(),
+    };
+    event::announce(tx, lane.company, &new).await
+}

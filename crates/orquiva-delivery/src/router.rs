@@ -1,0 +1,83 @@
+//! The router: gives committed events their place in the company's log and makes their deliveries.
+
+use std::collections::BTreeMap;
+
+use orquiva_core::Timestamp;
+use orquiva_core::event::patterns;
+use orquiva_core::id::{CompanyId, Mint};
+use orquiva_store::delivery::NewDelivery;
+use orquiva_store::event::Unrouted;
+use orquiva_store::lane::Lane;
+use orquiva_store::{StoreError, Tx, delivery, event, lane, webhook};
+
+use crate::Worker;
+
+/// Most events that are routed in one transaction: few enough not to hold up a hire.
+pub(crate) const MOST: usize = 256;
+
+impl Worker {
+    /// Routes up to [`MOST`] events; returns how many. An event that matches nobody stays in the log.
+    pub async fn route(&self) -> Result<usize, StoreError> {
+        let parts = &self.0.parts;
+        let waiting = {
+            let tx = parts.store.read().await?;
+            !event::unrouted(&tx, 1).await?.is_empty()
+        };
+        if !waiting {
+            return Ok(0);
+        }
+        let (mint, now) = (parts.mint.clone(), parts.clock.now());
+        let (routed, lanes) =
+            parts.store.write(None, move |tx| async move { route(&tx, &mint, now).await }).await?;
+        self.ring(&lanes);
+        Ok(routed)
+    }
+}
+
+async fn route(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<Lane>), StoreError> {
+    event::lock_routing(tx).await?;
+    let unrouted = event::unrouted(tx, MOST as i64).await?;
+    let routed = unrouted.len();
+    let mut companies: BTreeMap<CompanyId, Vec<Unrouted>> = BTreeMap::new();
+    for event in unrouted {
+        companies.entry(event.company).or_default().push(event);
+    }
+    let mut deliveries = Vec::new();
+    for (company, events) in companies {
+        let before = event::reserve(tx, company, events.len() as i64).await?;
+        let places: Vec<_> =
+            events.iter().zip(before + 1..).map(|(event, place)| (event.position, place)).collect();
+        event::place(tx, company, &places).await?;
+        deliveries.extend(matching(tx, mint, company, events).await?);
+    }
+    delivery::create(tx, &deliveries, now).await?;
+    let mut lanes: Vec<Lane> = deliveries.iter().map(|delivery| delivery.lane).collect();
+    lanes.sort_unstable_by_key(|lane| (lane.company, lane.webhook));
+    lanes.dedup();
+    lane::mark_due(tx, &lanes, now).await?;
+    Ok((routed, lanes))
+}
+
+/// One delivery for each subscription that an event matches.
+async fn matching(
+    tx: &Tx,
+    mint: &Mint,
+    company: CompanyId,
+    events: Vec<Unrouted>,
+) -> Result<Vec<NewDelivery>, StoreError> {
+    let subscriptions: Vec<_> = webhook::subscriptions(tx, company)
+        .await?
+        .into_iter()
+        .map(|(webhook, stored)| (Lane { company, webhook }, patterns(&stored)))
+        .collect();
+    let mut deliveries = Vec::new();
+    for event in events {
+        for (lane, patterns) in &subscriptions {
+            if patterns.iter().any(|pattern| pattern.matches(&event.kind)) {
+                let kind = event.kind.clone();
+                deliveries.push(NewDelivery { id: mint.next(), lane: *lane, event: event.id, kind });
+            }
+        }
+    }
+    Ok(deliveries)
+}

@@ -1,0 +1,284 @@
+//! Deliveries, one event on its way to one endpoint, and their attempts.
+
+use orquiva_core::Timestamp;
+use orquiva_core::id::{CompanyId, DeliveryId, EventId, WebhookId};
+
+use crate::event::Event;
+use crate::lane::Lane;
+use crate::sql::{Sql, sql};
+use crate::{Arg, Row, StoreError, Tx, args};
+
+/// What the router makes of an event and a subscription that matches.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where to.
+    pub lane: Lane,
+    /// Which event.
+    pub event: EventId,
+    /// The event's type.
+    pub kind: String,
+}
+
+/// A delivery that is due, with all it takes to send it.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Attempts that were made.
+    pub attempts: i64,
+    /// When the attempt to come first fell due.
+    pub first_due_at: Timestamp,
+    /// What is sent.
+    pub event: Event,
+}
+
+/// What an attempt led to.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// Its lane.
+    pub lane: Lane,
+    /// The state that it is in now.
+    pub state: State,
+    /// Attempts that were spent by now.
+    pub attempts: i64,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// The state of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is sent when this moment comes; the second is when that attempt first fell due.
+    Waiting(Timestamp, Timestamp),
+    /// It arrived.
+    Delivered,
+    /// It ran out of tries, or its endpoint is gone. It stays.
+    Failed,
+}
+
+impl State {
+    /// The states, as they stand in JSON and SQL. `cancelled`: its endpoint was deleted before it arrived.
+    pub const ALL: &'static [&'static str] = &["waiting", "delivered", "failed", "cancelled"];
+}
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Counts from 1; one that was put off has the number of the one that follows.
+    pub number: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration: i64,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<i64>,
+    /// Why there was none.
+    pub error: Option<&'static str>,
+    /// The beginning of the answer's body, up to 8 KiB.
+    pub response: Option<String>,
+}
+
+/// A delivery as the API shows it, without its attempts.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where to.
+    pub webhook: WebhookId,
+    /// Which event.
+    pub event: EventId,
+    /// The event's type.
+    pub kind: String,
+    /// Its state.
+    pub state: String,
+    /// When it is tried next, while it waits.
+    pub due_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it arrived or failed for good.
+    pub done_at: Option<Timestamp>,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// To this endpoint.
+    pub webhook: Option<WebhookId>,
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// In this state.
+    pub state: Option<String>,
+}
+
+/// Makes deliveries, due at once.
+pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into delivery (company_id, id, webhook_id, event_id, event_type, state, attempts,
+            due_at, first_due_at, created_at)
+         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6, $6)"
+    );
+    let row = |new: &'_ NewDelivery| {
+        args![new.lane.company, new.id, new.lane.webhook, new.event, new.kind.clone(), now].to_vec()
+    };
+    let rows: Vec<Vec<Arg<'static>>> = deliveries.iter().map(row).collect();
+    tx.run_each(sql, &rows).await
+}
+
+/// Up to `limit` deliveries of a lane that are due at `now`, the longest due first.
+pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
+    let sql = sql!(
+        "select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload
+           from delivery d join event e on e.company_id = d.company_id and e.id = d.event_id
+          where d.company_id = $1 and d.webhook_id = $2 and d.state = 'waiting' and d.due_at <= $3
+          order by d.due_at, d.id limit $4"
+    );
+    tx.all(sql, args![lane.company, lane.webhook, now, limit], |row| {
+        Ok(Due {
+            id: row.id(0)?,
+            attempts: row.int(1)?,
+            first_due_at: row.time(2)?,
+            event: Event {
+                id: row.id(3)?,
+                kind: row.text(4)?,
+                created_at: row.time(5)?,
+                sequence: row.int(6)?,
+                payload: row.text(7)?,
+            },
+        })
+    })
+    .await
+}
+
+/// Records what attempts led to. A delivery that is no longer waiting (its endpoint was deleted) stays as it is.
+pub async fn settle<'s>(
+    tx: &Tx,
+    settled: impl Iterator<Item = &'s Settled>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let wait = sql!(
+        "update delivery set attempts = $3, due_at = $4, first_due_at = $5, status = $6, error = $7
+          where company_id = $1 and id = $2 and state = 'waiting'"
+    );
+    let end = sql!(
+        "update delivery set attempts = $3, state = $4, done_at = $5, status = $6, error = $7
+          where company_id = $1 and id = $2 and state = 'waiting'"
+    );
+    let attempt = sql!(
+        "insert into attempt (company_id, delivery_id, number, started_at, duration, status, error, response)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"
+    );
+    let (mut waits, mut ends, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
+    for Settled { id, lane: Lane { company, .. }, state, attempts: spent, attempt } in settled {
+        let Attempt { number, started_at, duration, status, error, response } = attempt;
+        attempts
+            .push(args![*company, *id, *number, *started_at, *duration, *status, *error, response].to_vec());
+        let end = |state: &'static str| args![*company, *id, *spent, state, now, *status, *error].to_vec();
+        match state {
+            State::Waiting(due, first) => {
+                waits.push(args![*company, *id, *spent, *due, *first, *status, *error].to_vec());
+            }
+            State::Delivered => ends.push(end("delivered")),
+            State::Failed => ends.push(end("failed")),
+        }
+    }
+    tokio::try_join!(biased; tx.run_each(wait, &waits), tx.run_each(end, &ends), tx.run_each(attempt, &attempts))
+        .map(drop)
+}
+
+/// Ends what waits for an endpoint, as `failed` or `cancelled`; nothing is removed.
+pub async fn end_waiting(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update delivery set state = $3, done_at = $4
+          where company_id = $1 and webhook_id = $2 and state = 'waiting'"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, state, now]).await.map(drop)
+}
+
+/// Up to `limit` deliveries of a company that match `filter`, the newest first, before `before`.
+pub async fn list(
+    tx: &Tx,
+    company: CompanyId,
+    filter: &Filter,
+    before: Option<DeliveryId>,
+    limit: i64,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut text = String::from(
+        "select id, webhook_id, event_id, event_type, state, due_at, created_at, done_at
+           from delivery where company_id = $1",
+    );
+    let mut args = args![company].to_vec();
+    let mut and = |condition: &str, value: Arg<'static>| {
+        args.push(value);
+        text.push_str(&format!(" and {condition} ${}", args.len()));
+    };
+    if let Some(webhook) = filter.webhook {
+        and("webhook_id =", webhook.into());
+    }
+    if let Some(event) = filter.event {
+        and("event_id =", event.into());
+    }
+    if let Some(state) = &filter.state {
+        and("state =", state.clone().into());
+    }
+    if let Some(before) = before {
+        and("id <", before.into());
+    }
+    args.push(limit.into());
+    text.push_str(&format!(" order by id desc limit ${}", args.len()));
+    tx.all(&Sql::made(text), &args, read).await
+}
+
+/// The attempts of a delivery, in order.
+pub async fn attempts(tx: &Tx, company: CompanyId, id: DeliveryId) -> Result<Vec<StoredAttempt>, StoreError> {
+    let sql = sql!(
+        "select number, started_at, duration, status, error, response from attempt
+          where company_id = $1 and delivery_id = $2 order by started_at, number"
+    );
+    tx.all(sql, args![company, id], |row| {
+        Ok(StoredAttempt {
+            number: row.int(0)?,
+            started_at: row.time(1)?,
+            duration: row.int(2)?,
+            status: row.opt_int(3)?,
+            error: row.opt_text(4)?,
+            response: row.opt_text(5)?,
+        })
+    })
+    .await
+}
+
+/// An attempt as it is read back.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredAttempt {
+    /// Counts from 1.
+    pub number: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    #[serde(rename = "durationMs")]
+    pub duration: i64,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<i64>,
+    /// Why there was none.
+    pub error: Option<String>,
+    /// The beginning of the answer's body.
+    pub response: Option<String>,
+}
+
+fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: row.id(0)?,
+        webhook: row.id(1)?,
+        event: row.id(2)?,
+        kind: row.text(3)?,
+        state: row.text(4)?,
+        due_at: row.time(5)?,
+        created_at: row.time(6)?,
+        done_at: row.opt_time(7)?,
+    })
+}

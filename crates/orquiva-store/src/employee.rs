@@ -1,0 +1,209 @@
+//! Employees and their references to other systems.
+
+use std::collections::BTreeMap;
+
+use orquiva_core::Date;
+use orquiva_core::employee::{Email, Employee, EmploymentType, Profile, Status};
+use orquiva_core::id::{CompanyId, EmployeeId};
+
+use crate::sql::{Sql, sql};
+use crate::{Arg, Row, StoreError, Tx, args};
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In this department, by the folded form of its name.
+    pub department: Option<String>,
+    /// Of this status.
+    pub status: Option<Status>,
+    /// With this work e-mail, by its key.
+    pub email: Option<String>,
+    /// With this reference: system and value.
+    pub external_ref: Option<(String, String)>,
+}
+
+/// Inserts an employee and its references. Nothing has been looked up before: the database refuses duplicates.
+pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into employee (company_id, id, full_name, first_name, last_name, second_last_name, preferred_name,
+            email, email_key, phone, employee_number, status, start_date, job_title, employment_type, location,
+            department_id, external_refs, version, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+    );
+    let mut args = columns(employee);
+    args.extend([Arg::from(employee.created_at), Arg::from(employee.updated_at)]);
+    tokio::try_join!(biased; tx.run(sql, &args), insert_refs(tx, employee)).map(drop)
+}
+
+/// Stores `employee` over its former self, if that still has the version `former`.
+pub async fn update(tx: &Tx, employee: &Employee, former: i64) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update employee set full_name = $3, first_name = $4, last_name = $5, second_last_name = $6,
+            preferred_name = $7, email = $8, email_key = $9, phone = $10, employee_number = $11, status = $12,
+            start_date = $13, job_title = $14, employment_type = $15, location = $16, department_id = $17,
+            external_refs = $18, version = $19, updated_at = $20
+          where company_id = $1 and id = $2 and version = $21"
+    );
+    let mut args = columns(employee);
+    args.extend([Arg::from(employee.updated_at), Arg::from(former)]);
+    match tx.run(sql, &args).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+/// Stores the references of `employee` in place of those that it had.
+pub async fn replace_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
+    delete_refs(tx, employee.company_id, employee.id).await?;
+    insert_refs(tx, employee).await
+}
+
+/// Removes an employee and its references.
+pub async fn delete(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), StoreError> {
+    let sql = sql!("delete from employee where company_id = $1 and id = $2");
+    delete_refs(tx, company, id).await?;
+    match tx.run(sql, args![company, id]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+/// One employee.
+pub async fn get(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<Employee, StoreError> {
+    let sql = sql!(
+        "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
+                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at
+           from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
+          where e.company_id = $1 and e.id = $2"
+    );
+    tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
+}
+
+/// Up to `limit` employees of a company that match `filter`, in the order of their ids, after `after`.
+pub async fn list(
+    tx: &Tx,
+    company: CompanyId,
+    filter: &Filter,
+    after: Option<EmployeeId>,
+    limit: i64,
+) -> Result<Vec<Employee>, StoreError> {
+    let mut text = String::from(
+        "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
+                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at
+           from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
+          where e.company_id = $1",
+    );
+    let mut args = args![company].to_vec();
+    let mut and = |condition: &str, values: Vec<Arg<'static>>| {
+        let mut condition = condition.to_owned();
+        for value in values {
+            args.push(value);
+            condition = condition.replacen("{}", &format!("${}", args.len()), 1);
+        }
+        text.push_str(" and ");
+        text.push_str(&condition);
+    };
+    if let Some(key) = &filter.department {
+        let condition =
+            "e.department_id = (select id from department where company_id = $1 and name_key = {})";
+        and(condition, vec![key.clone().into()]);
+    }
+    if let Some(status) = filter.status {
+        and("e.status = {}", vec![status.as_str().into()]);
+    }
+    if let Some(email) = &filter.email {
+        and("e.email_key = {}", vec![email.clone().into()]);
+    }
+    if let Some((system, value)) = &filter.external_ref {
+        let condition = "e.id = (select employee_id from external_ref where company_id = $1 and system = {} and value = {})";
+        and(condition, vec![system.clone().into(), value.clone().into()]);
+    }
+    if let Some(after) = after {
+        and("e.id > {}", vec![after.into()]);
+    }
+    args.push(limit.into());
+    text.push_str(&format!(" order by e.id limit ${}", args.len()));
+    tx.all(&Sql::made(text), &args, read).await
+}
+
+async fn insert_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
+    let sql =
+        sql!("insert into external_ref (company_id, system, value, employee_id) values ($1, $2, $3, $4)");
+    let refs = employee.profile.external_refs.iter();
+    let rows: Vec<_> =
+        refs.map(|(system, value)| args![employee.company_id, system, value, employee.id].to_vec()).collect();
+    tx.run_each(sql, &rows).await
+}
+
+async fn delete_refs(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), StoreError> {
+    let sql = sql!("delete from external_ref where company_id = $1 and employee_id = $2");
+    tx.run(sql, args![company, id]).await.map(drop)
+}
+
+/// The columns that insert and update share, up to `version`.
+fn columns(employee: &Employee) -> Vec<Arg<'_>> {
+    let profile = &employee.profile;
+    args![
+        employee.company_id,
+        employee.id,
+        &profile.full_name,
+        &profile.first_name,
+        &profile.last_name,
+        &profile.second_last_name,
+        &profile.preferred_name,
+        profile.email.as_str(),
+        profile.email.key(),
+        &profile.phone,
+        &profile.employee_number,
+        profile.status.as_str(),
+        profile.start_date,
+        &profile.job_title,
+        profile.employment_type.map(EmploymentType::as_str),
+        &profile.location,
+        employee.department_id,
+        refs_to_json(&profile.external_refs),
+        employee.version,
+    ]
+    .to_vec()
+}
+
+fn refs_to_json(refs: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(refs).expect("a map of strings is always JSON")
+}
+
+fn read(row: &Row<'_>) -> Result<Employee, StoreError> {
+    let email = row.text(7)?;
+    let status = row.text(10)?;
+    let refs = row.text(17)?;
+    let stored = |what: &str| StoreError::broken(format!("an employee has an unreadable {what}"));
+    Ok(Employee {
+        company_id: row.id(0)?,
+        id: row.id(1)?,
+        profile: Profile {
+            full_name: row.text(2)?,
+            first_name: row.opt_text(3)?,
+            last_name: row.opt_text(4)?,
+            second_last_name: row.opt_text(5)?,
+            preferred_name: row.opt_text(6)?,
+            email: Email::parse(&email).ok_or_else(|| stored("email"))?,
+            phone: row.opt_text(8)?,
+            employee_number: row.opt_text(9)?,
+            status: Status::parse(&status).ok_or_else(|| stored("status"))?,
+            start_date: row.opt_text(11)?.as_deref().and_then(Date::parse),
+            job_title: row.opt_text(12)?,
+            employment_type: row.opt_text(13)?.as_deref().and_then(EmploymentType::parse),
+            location: row.opt_text(14)?,
+            external_refs: match refs.as_str() {
+                "{}" => BTreeMap::new(),
+                refs => serde_json::from_str(refs).map_err(StoreError::broken)?,
+            },
+        },
+        department_id: row.opt_id(15)?,
+        department: row.opt_text(16)?,
+        version: row.int(18)?,
+        created_at: row.time(19)?,
+        updated_at: row.time(20)?,
+    })
+}

@@ -1,0 +1,125 @@
+//! Lanes: one endpoint's queue. A worker leases a lane, not its rows, and what it writes is fenced by the lease.
+
+use orquiva_core::Timestamp;
+use orquiva_core::id::{CompanyId, LeaseId, WebhookId};
+
+use crate::sql::sql;
+use crate::{StoreError, Tx, args};
+
+/// A lane as a worker holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// Whose endpoint it is.
+    pub company: CompanyId,
+    /// The endpoint.
+    pub webhook: WebhookId,
+}
+
+impl Lane {
+    /// The place for which the endpoint's secret is sealed.
+    pub fn secret_place(self) -> String {
+        format!("webhook/{}/{}", self.company, self.webhook)
+    }
+}
+
+/// Says that something waits in these lanes from now on. A lane that is leased or paused keeps its time: whoever
+/// holds it looks again before giving it back. Every row is locked all the same, so that a lane which is being
+/// given back at this moment sees what was put into it.
+pub async fn mark_due(tx: &Tx, lanes: &[Lane], now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update lane set due_at = case when lease_id is not null then due_at
+                                       when paused_until > $3 then paused_until else $3 end
+          where company_id = $1 and webhook_id = $2"
+    );
+    let rows: Vec<_> = lanes.iter().map(|lane| args![lane.company, lane.webhook, now].to_vec()).collect();
+    tx.run_each(sql, &rows).await
+}
+
+/// Leases up to `limit` lanes of all companies that are due. A worker that dies keeps them until `until`, then
+/// anyone may take them: delivery is at least once, never lost.
+pub async fn claim(
+    tx: &Tx,
+    lease: LeaseId,
+    now: Timestamp,
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<Lane>, StoreError> {
+    let sql = sql!(
+        sqlite
+        "update lane set due_at = $2, lease_id = $3
+          where (company_id, webhook_id) in
+             (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4)
+         returning company_id, webhook_id",
+        postgres
+        "with due as
+             (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4
+                 for update skip locked)
+         update lane set due_at = $2, lease_id = $3 from due
+          where lane.company_id = due.company_id and lane.webhook_id = due.webhook_id
+         returning lane.company_id, lane.webhook_id"
+    );
+    tx.all(sql, args![now, until, lease, limit], |row| Ok(Lane { company: row.id(0)?, webhook: row.id(1)? }))
+        .await
+}
+
+/// Prolongs the lease of a lane; whether it is still held. A lease that was taken over is not given back.
+pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Result<bool, StoreError> {
+    let sql = sql!("update lane set due_at = $4 where company_id = $1 and webhook_id = $2 and lease_id = $3");
+    Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
+}
+
+/// Gives a lane back: due again when its next delivery is and its pause is over, or idle.
+pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreError> {
+    // Two statements: the second sees what was committed while the first waited for the row.
+    let free = sql!(
+        "update lane set lease_id = null, due_at = null where company_id = $1 and webhook_id = $2 and lease_id = $3"
+    );
+    if tx.run(free, args![lane.company, lane.webhook, lease]).await? == 0 {
+        return Ok(());
+    }
+    let due = sql!(
+        "update lane set due_at = (select case when lane.paused_until > min(due_at) then lane.paused_until
+                                               else min(due_at) end
+                                     from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting')
+          where company_id = $1 and webhook_id = $2"
+    );
+    tx.run(due, args![lane.company, lane.webhook]).await.map(drop)
+}
+
+/// Pauses a lane: its endpoint asked to wait.
+pub async fn pause(tx: &Tx, lane: Lane, until: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update lane set paused_until = $3 where company_id = $1 and webhook_id = $2 and paused_until < $3"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, until]).await.map(drop)
+}
+
+/// Notes a success, or a failure at `now`; returns since when the endpoint has had no success.
+pub async fn note(
+    tx: &Tx,
+    lane: Lane,
+    success: bool,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let failed = sql!(
+        "update lane set failing_since = coalesce(failing_since, $3) where company_id = $1 and webhook_id = $2
+         returning failing_since"
+    );
+    let succeeded = sql!(
+        "update lane set failing_since = null
+          where company_id = $1 and webhook_id = $2 and failing_since is not null"
+    );
+    match success {
+        true => tx.run(succeeded, args![lane.company, lane.webhook]).await.map(|_| None),
+        false => tx
+            .first(failed, args![lane.company, lane.webhook, now], |row| row.opt_time(0))
+            .await
+            .map(Option::flatten),
+    }
+}
+
+/// When the next lane of all companies can be claimed.
+pub async fn next_due(tx: &Tx) -> Result<Option<Timestamp>, StoreError> {
+    let sql = sql!("select min(due_at) from lane where due_at is not null");
+    tx.first(sql, &[], |row| row.opt_time(0)).await.map(Option::flatten)
+}

@@ -1,0 +1,27 @@
+//! Everything SQL, on SQLite and on PostgreSQL behind one transaction type.
+//!
+//! [`Store::write`] is the one way to change anything: what waits at a moment is committed together.
+//! Each noun is a module, each statement stands whole in the function that runs it.
+
+mod arg;
+mod engine;
+mod error;
+mod migrate;
+mod postgres;
+mod sql;
+mod sqlite;
+
+pub mod authority;
+pub mod client;
+pub mod company;
+pub mod delivery;
+pub mod department;
+pub mod employee;
+pub mod event;
+pub mod idempotency;
+pub mod lane;
+pub mod webhook;
+
+pub use arg::{Arg, Row};
+pub use engine::{Settings, Store, Tx};
+pub use error::StoreError;

@@ -1,0 +1,18 @@
+//! The schema: one list of steps, forward only, embedded in the binary and run at start under a lock.
+
+/// The steps, in order. A step that was released is never edited: the next one mends it.
+pub(crate) const STEPS: &[(i64, &str)] = &[(1, include_str!("../../../migrations/0001_start.sql"))];
+
+/// Where the steps that were run are written down.
+pub(crate) const LEDGER: &str = "create table if not exists schema_version (version bigint not null primary key, applied_at bigint not null)";
+
+/// Those of [`STEPS`] that come after `version`; an error if the database is from a later Orquiva.
+pub(crate) fn after(version: i64) -> Result<impl Iterator<Item = &'static (i64, &'static str)>, String> {
+    let newest = STEPS.last().map_or(0, |(number, _)| *number);
+    match version > newest {
+        true => Err(format!(
+            "the database has schema version {version}, this Orquiva knows up to {newest}: start a newer Orquiva"
+        )),
+        false => Ok(STEPS.iter().filter(move |(number, _)| *number > version)),
+    }
+}

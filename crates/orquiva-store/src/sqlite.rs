@@ -1,0 +1,180 @@
+//! The embedded engine: one thread that writes in groups, and connections that read in place.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use orquiva_core::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::engine::{Job, MAX_GROUP, MAX_WAITING, Queue, Settled, Tx, TxEngine};
+use crate::sql::{STATEMENTS, Sql};
+use crate::{Arg, Row, StoreError, migrate};
+
+/// Connections for point reads, and as many again for scans.
+const READERS: usize = 4;
+
+pub(crate) struct Sqlite {
+    queue: Queue,
+    readers: Vec<Connection>,
+    scanners: Vec<Connection>,
+    turn: AtomicUsize,
+}
+
+/// A connection. A statement locks it only while it runs, and nobody awaits meanwhile.
+#[derive(Clone)]
+pub(crate) struct Connection(Arc<Mutex<rusqlite::Connection>>);
+
+impl Sqlite {
+    pub(crate) fn open(file: PathBuf, now: Timestamp) -> Result<Self, StoreError> {
+        let writer = connect(&file, 32)?;
+        bring_up_to_date(&writer, now)?;
+        for statement in STATEMENTS {
+            let checked = writer.prepare(statement.sqlite());
+            drop(checked.map_err(|error| StoreError::broken(format!("{error} in: {}", statement.sqlite())))?);
+        }
+        let pool = || (0..READERS).map(|_| connect(&file, 4).map(wrap)).collect::<Result<Vec<_>, _>>();
+        let (readers, scanners) = (pool()?, pool()?);
+        let (queue, jobs) = mpsc::channel(MAX_WAITING);
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_in_groups(&wrap(writer), jobs))
+            .map_err(StoreError::broken)?;
+        Ok(Self { queue, readers, scanners, turn: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn writer(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(crate) fn reader(&self) -> Connection {
+        self.free(&self.readers)
+    }
+
+    pub(crate) fn scanner(&self) -> Connection {
+        self.free(&self.scanners)
+    }
+
+    /// A connection that nobody uses at the moment, or the next in turn.
+    fn free(&self, pool: &[Connection]) -> Connection {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let order = (0..pool.len()).map(|step| &pool[(turn + step) % pool.len()]);
+        order
+            .clone()
+            .find(|connection| connection.0.try_lock().is_ok())
+            .unwrap_or(&pool[turn % pool.len()])
+            .clone()
+    }
+}
+
+fn wrap(connection: rusqlite::Connection) -> Connection {
+    Connection(Arc::new(Mutex::new(connection)))
+}
+
+/// Opens the file with `cache` MiB of page cache. `synchronous=FULL`: a commit survives a power cut.
+fn connect(file: &Path, cache: i64) -> Result<rusqlite::Connection, StoreError> {
+    let connection = rusqlite::Connection::open(file)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -1024 * cache)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
+fn bring_up_to_date(connection: &rusqlite::Connection, now: Timestamp) -> Result<(), StoreError> {
+    connection.execute_batch("begin immediate")?;
+    connection.execute_batch(migrate::LEDGER)?;
+    let version: i64 =
+        connection.query_row("select coalesce(max(version), 0) from schema_version", [], |row| row.get(0))?;
+    for (number, text) in migrate::after(version).map_err(StoreError::broken)? {
+        connection.execute_batch(
+            &text.replace("{position}", "integer primary key").replace("{clustered}", "without rowid"),
+        )?;
+        connection.execute(
+            "insert into schema_version (version, applied_at) values (?1, ?2)",
+            (number, now.millis()),
+        )?;
+    }
+    connection.execute_batch("commit")?;
+    Ok(())
+}
+
+/// The writer: takes what waits, commits once, answers, for as long as there is someone to write for.
+fn write_in_groups(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(first) = jobs.blocking_recv() {
+        let mut settled = Vec::new();
+        let mut lost = connection.batch("begin immediate").err();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            settled.push(run_one(connection, job));
+            next = (settled.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten();
+        }
+        if lost.is_none() {
+            lost = connection.batch("commit").err();
+        }
+        if let Some(cause) = &lost {
+            tracing::error!(%cause, "a group of writes was lost; none of it is stored");
+            drop(connection.batch("rollback")); // it fails if the transaction is already gone, which is as good
+        }
+        for Settled { answer, .. } in settled.into_iter().flatten() {
+            answer(lost.as_ref().map(|cause| StoreError::Unavailable(cause.to_string())));
+        }
+    }
+}
+
+/// Runs one verb under a savepoint. A verb that panics is undone like one that fails; its caller hears of it
+/// because nobody answers.
+fn run_one(connection: &Connection, job: Job) -> Option<Settled> {
+    drop(connection.batch("savepoint verb"));
+    let tx = Tx(TxEngine::Sqlite(connection.clone()));
+    let run = std::panic::AssertUnwindSafe(|| finish(job(tx)));
+    let settled = std::panic::catch_unwind(run).ok();
+    let end = match &settled {
+        Some(Settled { keep: true, .. }) => "release verb",
+        Some(_) | None => "rollback to verb; release verb",
+    };
+    drop(connection.batch(end)); // without a transaction the commit fails, and says so for the whole group
+    settled
+}
+
+/// Drives a future that never waits: on this engine every statement is done when it returns.
+pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("a verb awaits nothing but its statements, and these are done at once"),
+    }
+}
+
+impl Connection {
+    pub(crate) fn all<T>(
+        &self,
+        sql: &Sql,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statement = connection.prepare_cached(sql.sqlite())?;
+        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(read(&Row::Sqlite(row))?);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn run(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let touched = connection.prepare_cached(sql.sqlite())?.execute(rusqlite::params_from_iter(args))?;
+        Ok(touched as u64)
+    }
+
+    fn batch(&self, text: &str) -> Result<(), StoreError> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute_batch(text).map_err(StoreError::from)
+    }
+}

@@ -1,0 +1,136 @@
+//! `/v1/employees`: hire, look, list, change, remove.
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use orquiva_core::employee::{Email, Employee, NewEmployee, Status, department_key, valid_system};
+use orquiva_core::id::EmployeeId;
+use orquiva_core::{Code, Fault, Scope};
+use orquiva_people as people;
+use orquiva_store::employee::{self, Filter};
+use serde_json::json;
+
+use super::{names, to_json};
+use crate::app::{Answer, App};
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::cursor::{Bound, page};
+use crate::params::Params;
+use crate::problem::Problem;
+
+/// Hires someone and announces it as `employee.created`: both are stored, or neither is.
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    params: Params,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
+    app.write(&caller, body.once, move |tx, pen| async move {
+        let hired = people::hire(&tx, &pen, new).await?;
+        Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), to_json(&hired)))
+    })
+    .await
+}
+
+/// One employee. With `If-None-Match` an unchanged one is 304, and free.
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.must(Scope::EmployeesRead)?;
+    params.finish()?;
+    let tx = app.store.read().await?;
+    let found = employee::get(&tx, caller.company, known(&id)?).await?;
+    match names(&headers, header::IF_NONE_MATCH, &found.etag()) {
+        Some(true) => Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, found.etag())]).into_response()),
+        Some(false) | None => Ok(Answer::employee(&found).into_response()),
+    }
+}
+
+/// The employees of the company, in the order in which they were hired here.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    mut params: Params,
+) -> Result<impl IntoResponse, Problem> {
+    caller.must(Scope::EmployeesRead)?;
+    let limit = params.limit();
+    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let filter = Filter {
+        department: params.take("department", |name| Ok(department_key(name))),
+        status: params.take("status", |text| {
+            Status::parse(text).ok_or_else(|| Fault::NotAllowed { choices: Status::ALL.join(", ") })
+        }),
+        email: params
+            .take("email", |text| Email::parse(text).map(|email| email.key()).ok_or(Fault::InvalidEmail)),
+        external_ref: params.take("externalRef", |text| match text.split_once(':') {
+            Some((system, value)) if valid_system(system) && !value.is_empty() => {
+                Ok((system.to_owned(), value.to_owned()))
+            }
+            Some(_) | None => Err(Fault::WrongType { expected: "system:value" }),
+        }),
+    };
+    params.finish()?;
+    let bound = Bound { key: &app.key, to: format!("employees {} {filter:?}", caller.company) };
+    let after = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
+    let company = caller.company;
+    let scan = move |tx| async move { employee::list(&tx, company, &filter, after, limit + 1).await };
+    let mut found = app.store.scan(scan).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
+    Ok(page(&app, &uri, found.iter().map(|employee| json!(employee)).collect(), next))
+}
+
+/// Changes an employee by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let (id, patch) = (known(&id)?, body.json);
+    app.write(&caller, body.once, move |tx, pen| async move {
+        let changed = people::change(&tx, &pen, id, &patch, |employee| is_meant(&headers, employee)).await?;
+        Ok(Answer::employee(&changed))
+    })
+    .await
+}
+
+/// Removes an employee and announces it as `employee.deleted`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let id = known(&id)?;
+    app.write(&caller, None, move |tx, pen| async move {
+        people::remove(&tx, &pen, id, |employee| is_meant(&headers, employee)).await?;
+        Ok(Answer::nothing())
+    })
+    .await
+}
+
+fn is_meant(headers: &HeaderMap, employee: &Employee) -> bool {
+    names(headers, header::IF_MATCH, &employee.etag()).unwrap_or(true)
+}
+
+/// A text that is no employee's id names nobody, like an id that was never given.
+fn known(id: &str) -> Result<EmployeeId, Problem> {
+    EmployeeId::parse(id).ok_or_else(|| Code::NotFound.into())
+}

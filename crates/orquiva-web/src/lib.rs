@@ -1,0 +1,34 @@
+//! Everything HTTP: tokens, the API, problems, limits.
+
+mod api;
+mod app;
+mod body;
+mod caller;
+mod cursor;
+mod limits;
+mod oauth;
+mod params;
+mod problem;
+mod request;
+mod server;
+mod tokens;
+
+pub use app::{App, Parts};
+pub use server::serve;
+pub use tokens::Tokens;
+
+use axum::{Router, middleware};
+
+/// Every route. The API is served under `/v1` and, as the company's pinned version, without it.
+pub fn router(app: App) -> Router {
+    let api = api::router().route_layer(middleware::from_fn_with_state(app.clone(), caller::authenticate));
+    Router::new()
+        .nest("/v1", api.clone())
+        .merge(api)
+        .merge(oauth::router())
+        .fallback(request::nothing_here)
+        .method_not_allowed_fallback(request::wrong_method)
+        .with_state(app)
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(request::panicked))
+        .layer(middleware::from_fn(request::frame))
+}

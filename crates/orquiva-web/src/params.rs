@@ -1,0 +1,65 @@
+//! The parameters of a query: known ones only, each once, all that is wrong told at once.
+
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use orquiva_core::{Fault, FieldError, field};
+
+use crate::problem::Problem;
+
+/// The parameters that a request brought and that no one has taken yet.
+pub(crate) struct Params {
+    given: Vec<(String, String)>,
+    known: Vec<&'static str>,
+    faults: Vec<FieldError>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let given = url::form_urlencoded::parse(query.as_bytes());
+        let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
+        Ok(Self { given: given.map(own).collect(), known: Vec::new(), faults: Vec::new() })
+    }
+}
+
+impl Params {
+    /// Takes the parameter `name` and reads it; an empty one counts as absent.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        self.known.push(name);
+        let mut values = self.given.iter().filter(|(given, value)| given == name && !value.is_empty());
+        let (first, second) = (values.next(), values.next());
+        let read = match (first, second) {
+            (None, _) => return None,
+            (Some(_), Some(_)) => Err(Fault::Repeated),
+            (Some((_, value)), None) if value.chars().any(char::is_control) => Err(Fault::ControlCharacter),
+            (Some((_, value)), None) => read(value),
+        };
+        read.map_err(|fault| self.faults.push(FieldError { pointer: name.to_owned(), fault })).ok()
+    }
+
+    /// `limit`: 1 to 200, 50 if it is not there.
+    pub(crate) fn limit(&mut self) -> i64 {
+        self.take("limit", |text| match text.parse() {
+            Ok(limit @ 1..=200) => Ok(limit),
+            Ok(_) | Err(_) => Err(Fault::OutOfRange { min: 1, max: 200 }),
+        })
+        .unwrap_or(50)
+    }
+
+    /// Ends the reading: what is left is unknown, and a fault.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        let Self { given, known, mut faults } = self;
+        for (name, _) in given.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            faults.push(FieldError { pointer: name.clone(), fault: field::unknown(name, &known) });
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Problem::parameters(faults)) }
+    }
+}

@@ -1,0 +1,137 @@
+//! The one error type at the edge: RFC 9457, in the caller's language.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use orquiva_core::{Code, Fault, FieldError, Language};
+use orquiva_people::Refusal;
+use orquiva_store::StoreError;
+use serde_json::json;
+
+/// Seconds after which a database that was away is worth another try.
+const RETRY_UNAVAILABLE: u64 = 1;
+
+/// A failed request, as the client will see it, and its cause for our log.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    code: Code,
+    errors: Vec<FieldError>,
+    detail: Option<(String, String)>,
+    headers: Box<HeaderMap>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self { code, errors: Vec::new(), detail: None, headers: Box::default(), cause: None }
+    }
+}
+
+impl Problem {
+    /// Fields of the body are wrong.
+    pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Code::InvalidFields.into() }
+    }
+
+    /// Parameters of the query are wrong.
+    pub(crate) fn parameters(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Code::InvalidParameter.into() }
+    }
+
+    /// A fault of ours; the cause is for the log, never for the client.
+    pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { cause: Some(Arc::from(cause.into())), ..Code::Internal.into() }
+    }
+
+    /// Says more exactly what happened, in Spanish and in English.
+    #[must_use]
+    pub(crate) fn because(mut self, spanish: String, english: String) -> Self {
+        self.detail = Some((spanish, english));
+        self
+    }
+
+    /// Adds a header to the answer. The text is ours and ASCII.
+    #[must_use]
+    pub(crate) fn with(mut self, name: header::HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The answer. A failure of ours is logged here, once, with its causes.
+    pub(crate) fn render(&self, request: &str, language: Language) -> Response {
+        if let Some(cause) = &self.cause {
+            let mut text = cause.to_string();
+            let mut next = cause.source();
+            while let Some(deeper) = next {
+                text = format!("{text}: {deeper}");
+                next = deeper.source();
+            }
+            match self.code {
+                Code::Internal => tracing::error!(request.id = request, cause = text, "a request failed"),
+                _ => tracing::warn!(request.id = request, cause = text, "a request was refused"),
+            }
+        }
+        let code = self.code;
+        let mut problem = json!({
+            "type": format!("https://docs.orquiva.com/problems/{}", code.as_str()),
+            "title": code.title(language),
+            "status": code.status(),
+            "detail": match &self.detail {
+                Some((spanish, english)) => language.pick(spanish.as_str(), english.as_str()),
+                None => code.detail(language),
+            },
+            "code": code.as_str(),
+            "requestId": request,
+        });
+        if !self.errors.is_empty() {
+            let error = |error: &FieldError| json!({ "pointer": error.pointer, "code": error.fault.code(), "detail": error.fault.detail(language) });
+            problem["errors"] = self.errors.iter().map(error).collect();
+        }
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = [
+            (header::CONTENT_TYPE, "application/problem+json"),
+            (header::CONTENT_LANGUAGE, language.tag()),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (status, headers, (*self.headers).clone(), problem.to_string()).into_response()
+    }
+}
+
+/// The frame around all routes renders it: only there language and request id are known.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::from_u16(self.code.status()).unwrap_or_default().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Code::NotFound.into(),
+            StoreError::Duplicate("Idempotency-Key") => Code::IdempotencyInProgress.into(),
+            StoreError::Duplicate(field) => Self {
+                errors: vec![FieldError { pointer: format!("/{field}"), fault: Fault::Taken }],
+                ..Code::Conflict.into()
+            },
+            StoreError::Unavailable(_) => Self { cause: Some(Arc::new(error)), ..Code::Unavailable.into() }
+                .with(header::RETRY_AFTER, &RETRY_UNAVAILABLE.to_string()),
+            StoreError::Broken(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fields(errors) => Self::fields(errors),
+            Refusal::Stale => Code::PreconditionFailed.into(),
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The frame around every request: its id, its language, and the problem it may end in.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderName, HeaderValue, Uri, header};
+use orquiva_core::{Code, Language};
+
+use crate::problem::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names the request, and turns a [`Problem`] into the answer. A client's own id is kept if it is sane.
+pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
+    let id = match request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)) {
+        Some(id) => id.clone(),
+        None => new_id(),
+    };
+    let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = accept.map(Language::accepted).unwrap_or_default();
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        let rate = std::mem::take(response.headers_mut());
+        response = problem.render(id.to_str().unwrap_or_default(), language);
+        // What was put on the answer on its way out (the rate limit's headers) stays.
+        for (name, value) in rate.into_iter().filter_map(|(name, value)| Some((name?, value))) {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Up to 128 letters, digits and `._-`: what can be logged and searched for as it is.
+fn is_sane(id: &HeaderValue) -> bool {
+    (1..=128).contains(&id.len())
+        && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+}
+
+/// A name for a request that brought none. It identifies, it protects nothing.
+#[expect(clippy::disallowed_methods, reason = "a request's name is no part of any result")]
+fn new_id() -> HeaderValue {
+    let id = format!("req_{}", uuid::Uuid::now_v7().simple());
+    HeaderValue::from_str(&id).expect("hexadecimal digits are a header value")
+}
+
+/// No route matched.
+pub(crate) async fn nothing_here(uri: Uri) -> Problem {
+    let first = uri.path().split('/').nth(1).unwrap_or_default();
+    let version = first
+        .strip_prefix('v')
+        .filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+    match version {
+        Some(number) if number != "1" => Code::UnknownVersion.into(),
+        Some(_) | None => Code::NotFound.into(),
+    }
+}
+
+/// The path exists, the method does not; the router adds `Allow`.
+pub(crate) async fn wrong_method() -> Problem {
+    Code::MethodNotAllowed.into()
+}
+
+/// A panic is a fault of ours, told like any other.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Problem::internal(format!("panic: {}", message.unwrap_or("without a message"))).into_response()
+}

@@ -1,0 +1,71 @@
+//! `orquiva serve`: everything on one port, until it is told to stop.
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::settings::{Data, Network};
+use crate::wiring::{Base, Node, lock};
+
+/// Serves until SIGTERM or Ctrl-C.
+#[expect(clippy::print_stdout, reason = "the line by which scripts learn that the server is up")]
+pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
+    let _lock = lock(data)?;
+    let base = Base::open(data).await?;
+    let (listener, url) = listen(network).await?;
+    let node = base.node(url.clone(), network.allow_private_webhooks).await?;
+    println!("Orquiva listens on {url}");
+    if network.allow_private_webhooks {
+        tracing::warn!("webhooks may go to private addresses: do not expose this server to the Internet");
+    }
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(run(node, listener, stopped));
+    asked_to_stop().await;
+    tracing::info!("stopping: running requests and deliveries are finished first");
+    stop.send_replace(true);
+    running.await.context("the server broke down")
+}
+
+/// Opens the port; the second is where clients reach it.
+pub async fn listen(network: &Network) -> anyhow::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind(network.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: choose another with --listen", network.listen))?;
+    let at = listener.local_addr()?;
+    let url = network.public_url.clone().unwrap_or_else(|| match at.ip().is_unspecified() {
+        true => format!("http://localhost:{}", at.port()),
+        false => format!("http://{at}"),
+    });
+    Ok((listener, url))
+}
+
+/// Web, worker and the watch over clients, until `stop`.
+pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let Node { app, worker, tokens } = node;
+    let router = orquiva_web::router(app);
+    // The worker goes on until the last request is answered, so that nothing waits for the next start.
+    let (last, served) = watch::channel(false);
+    let watching = stop.clone();
+    let web = async {
+        orquiva_web::serve(listener, router, stop).await;
+        last.send_replace(true);
+    };
+    tokio::join!(web, worker.run(served), tokens.watch(watching));
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+            return drop(interrupted.await);
+        };
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+}

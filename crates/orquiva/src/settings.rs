@@ -1,0 +1,60 @@
+//! What an operator can set. With nothing set at all it runs: embedded database, `./orquiva-data`, port 8080.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where the data is.
+#[derive(Args, Clone, Debug)]
+pub struct Data {
+    /// Folder of the embedded database and of the master key
+    #[arg(long, env = "ORQUIVA_DATA_DIR", default_value = "orquiva-data", global = true)]
+    pub data_dir: PathBuf,
+    /// PostgreSQL 15 or newer instead of the embedded database: postgres://…
+    #[arg(long, env = "ORQUIVA_DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Connections to PostgreSQL that write
+    #[arg(long, env = "ORQUIVA_DATABASE_WRITERS", default_value_t = 4, global = true)]
+    pub database_writers: usize,
+    /// Connections to PostgreSQL that read, and as many for lists
+    #[arg(long, env = "ORQUIVA_DATABASE_READERS", default_value_t = 4, global = true)]
+    pub database_readers: usize,
+    /// Base64 of the 32 bytes that seal every secret; without it `master.key` in the data folder is used, or made
+    #[arg(long, env = "ORQUIVA_MASTER_KEY", hide_env_values = true, global = true)]
+    pub master_key: Option<String>,
+}
+
+/// How the server is reached, and what it may reach.
+#[derive(Args, Clone, Debug)]
+pub struct Network {
+    /// Address and port to listen on
+    #[arg(long, env = "ORQUIVA_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where clients reach the server; issuer and audience of every token
+    #[arg(long, env = "ORQUIVA_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Let webhooks go to plain http and to private addresses: for a laptop or a lab, never on the Internet
+    #[arg(long, env = "ORQUIVA_ALLOW_PRIVATE_WEBHOOKS")]
+    pub allow_private_webhooks: bool,
+}
+
+/// What is written to the log, and how.
+#[derive(Args, Clone, Debug)]
+pub struct Log {
+    /// What to log, as in RUST_LOG: `info`, `orquiva_delivery=debug`
+    #[arg(long, env = "ORQUIVA_LOG", global = true)]
+    pub log: Option<String>,
+    /// For people or for machines
+    #[arg(long, env = "ORQUIVA_LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+}
+
+/// The form of a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

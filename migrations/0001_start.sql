@@ -1,0 +1,184 @@
+-- One text for both engines. Times are milliseconds since 1970, JSON is text, ids are text.
+-- {position}: a number that rises with each insert. {clustered}: rows are kept in the order of their key.
+
+create table setting (
+    name text not null primary key,
+    value bytea not null
+);
+
+-- Rises with each change to a company, a client or a signing key: nodes drop what they remember.
+create table authority (
+    id bigint not null primary key,
+    version bigint not null
+);
+insert into authority (id, version) values (1, 1);
+
+create table signing_key (
+    id text not null primary key,
+    sealed bytea not null,
+    public bytea not null,
+    created_at bigint not null
+);
+
+create table company (
+    id text not null primary key,
+    name text not null,
+    plan text not null,
+    created_at bigint not null
+);
+
+create table client (
+    company_id text not null,
+    id text not null,
+    name text not null,
+    scopes text not null,
+    secret_hash bytea not null,
+    previous_hash bytea,
+    previous_until bigint,
+    created_by text not null,
+    created_at bigint not null,
+    revoked_at bigint,
+    primary key (company_id, id)
+);
+create unique index client_id on client (id);
+
+create table department (
+    company_id text not null,
+    id text not null,
+    name text not null,
+    name_key text not null,
+    created_at bigint not null,
+    primary key (company_id, id)
+);
+create unique index department_name on department (company_id, name_key);
+
+create table employee (
+    company_id text not null,
+    id text not null,
+    full_name text not null,
+    first_name text,
+    last_name text,
+    second_last_name text,
+    preferred_name text,
+    email text not null,
+    email_key text not null,
+    phone text,
+    employee_number text,
+    status text not null,
+    start_date text,
+    job_title text,
+    employment_type text,
+    location text,
+    department_id text,
+    external_refs text not null,
+    version bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    primary key (company_id, id)
+) {clustered};
+create unique index employee_email on employee (company_id, email_key);
+create unique index employee_number on employee (company_id, employee_number) where employee_number is not null;
+create index employee_department on employee (company_id, department_id, id);
+create index employee_status on employee (company_id, status, id);
+
+create table external_ref (
+    company_id text not null,
+    system text not null,
+    value text not null,
+    employee_id text not null,
+    primary key (company_id, system, value)
+) {clustered};
+create index external_ref_employee on external_ref (company_id, employee_id);
+
+create table idempotency (
+    company_id text not null,
+    client_id text not null,
+    key text not null,
+    fingerprint bytea not null,
+    status bigint not null,
+    location text,
+    etag text,
+    body bytea not null,
+    created_at bigint not null,
+    primary key (company_id, client_id, key)
+) {clustered};
+create index idempotency_age on idempotency (created_at);
+
+-- The log of a company. `sequence` is null from the commit until the router has given it its place.
+create table event (
+    position {position},
+    company_id text not null,
+    id text not null,
+    type text not null,
+    subject_id text not null,
+    created_at bigint not null,
+    sequence bigint,
+    payload text not null
+);
+create unique index event_id on event (company_id, id);
+create unique index event_sequence on event (company_id, sequence);
+create index event_unrouted on event (position) where sequence is null;
+
+create table event_log (
+    company_id text not null primary key,
+    last_sequence bigint not null
+) {clustered};
+
+create table webhook (
+    company_id text not null,
+    id text not null,
+    url text not null,
+    events text not null,
+    description text,
+    max_concurrency bigint not null,
+    secret bytea not null,
+    status text not null,
+    disabled_reason text,
+    created_at bigint not null,
+    primary key (company_id, id)
+);
+
+-- An endpoint's queue. `due_at` is when a worker may take it: null while nothing waits, and while one
+-- has it (`lease_id`), the moment at which its lease runs out.
+create table lane (
+    company_id text not null,
+    webhook_id text not null,
+    due_at bigint,
+    lease_id text,
+    paused_until bigint not null,
+    failing_since bigint,
+    primary key (company_id, webhook_id)
+) {clustered};
+create index lane_due on lane (due_at) where due_at is not null;
+
+create table delivery (
+    company_id text not null,
+    id text not null,
+    webhook_id text not null,
+    event_id text not null,
+    event_type text not null,
+    state text not null,
+    attempts bigint not null,
+    due_at bigint not null,
+    first_due_at bigint not null,
+    created_at bigint not null,
+    done_at bigint,
+    status bigint,
+    error text,
+    primary key (company_id, id)
+) {clustered};
+create index delivery_webhook on delivery (company_id, webhook_id, id);
+create index delivery_event on delivery (company_id, event_id);
+create index delivery_waiting on delivery (company_id, webhook_id, due_at, id) where state = 'waiting';
+
+create table attempt (
+    company_id text not null,
+    delivery_id text not null,
+    number bigint not null,
+    started_at bigint not null,
+    duration bigint not null,
+    status bigint,
+    error text,
+    response text,
+    primary key (company_id, delivery_id, number, started_at)
+) {clustered};
