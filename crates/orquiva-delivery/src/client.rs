@@ -169,11 +169,9 @@ fn failure(error: &legacy::Error) -> Failure {
         if error.is::<rustls::Error>() {
             return Failure::Tls;
         }
-        let io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if io.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return Failure::Tls;
-        }
-        cause = error.source();
+        // The source of an I/O error is that of the error within, which `source` alone would pass over.
+        let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = within.map(|within| within as _).or_else(|| error.source());
     }
     if error.is_connect() { Failure::Connect } else { Failure::Protocol }
 }

@@ -1,8 +1,8 @@
 //! Lanes at work: each is leased, sends with its own bounded concurrency, and lingers a little for what comes next,
 //! so one dead or slow endpoint never delays another.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -17,17 +17,14 @@ use orquiva_store::delivery::{Attempt, Due, Settled, State};
 use orquiva_store::lane::Lane;
 use orquiva_store::{StoreError, delivery, lane, webhook};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::{Call, Reply};
-use crate::recorder::{Consequence, Report};
-use crate::{BACK_OFF, POLL, Worker, stopped, wait};
-
-/// How long a lease lasts without a sign of life, in milliseconds: twice what an exchange may take.
-pub(crate) const LEASE: i64 = 30_000;
+use crate::parts::{BACK_OFF, POLL, Parts, stopped, wait};
+use crate::recorder::{Consequence, LEASE, Recorder, Report};
 
 /// How often a lease is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// Polls that an empty lane is kept for, so that the next event finds it claimed.
 const LINGER: u32 = 40;
@@ -41,9 +38,30 @@ const AHEAD: usize = 64;
 /// Most results of a lane that may wait to be recorded before it stops sending.
 const MOST_UNRECORDED: usize = 512;
 
-impl Worker {
+/// The lanes of this node, and what they share.
+pub(crate) struct Lanes {
+    pub(crate) parts: Arc<Parts>,
+    recorder: Recorder,
+    /// Rung when a lane may be due.
+    due: Notify,
+    /// The lanes that this node holds, and the bell of each.
+    held: Mutex<HashMap<Lane, Arc<Notify>>>,
+}
+
+impl Lanes {
+    pub(crate) fn new(parts: Arc<Parts>) -> Self {
+        let recorder = Recorder::new(parts.store.clone(), parts.clock.clone(), parts.mint.clone());
+        Self { parts, recorder, due: Notify::new(), held: Mutex::default() }
+    }
+
+    /// Records results until `last`.
+    pub(crate) fn start_recording(self: &Arc<Self>, last: watch::Receiver<bool>) -> JoinHandle<()> {
+        let lanes = self.clone();
+        tokio::spawn(async move { lanes.recorder.run(last).await })
+    }
+
     /// Claims lanes as they fall due and lets each of them run, until `stop`.
-    pub(crate) async fn dispatch(&self, mut stop: watch::Receiver<bool>, linger: bool) {
+    pub(crate) async fn dispatch(self: &Arc<Self>, mut stop: watch::Receiver<bool>, linger: bool) {
         let mut lanes = JoinSet::new();
         while !*stop.borrow() {
             let pause = match self.claim(&mut lanes, &stop, linger).await {
@@ -53,17 +71,17 @@ impl Worker {
                     BACK_OFF
                 }
             };
-            wait(&self.0.due, &mut stop, pause).await;
+            wait(&self.due, &mut stop, pause).await;
             while lanes.try_join_next().is_some() {}
         }
         while lanes.join_next().await.is_some() {}
     }
 
     /// Sends everything that is due at this moment and returns when it is recorded.
-    pub(crate) async fn deliver_due(&self) -> Result<(), StoreError> {
+    pub(crate) async fn deliver_due(self: &Arc<Self>) -> Result<(), StoreError> {
         let (running, stop) = watch::channel(false);
         let (done, finished) = watch::channel(false);
-        let recording = tokio::spawn(self.clone().record(finished));
+        let recording = self.start_recording(finished);
         let mut lanes = JoinSet::new();
         self.claim(&mut lanes, &stop, false).await?;
         while lanes.join_next().await.is_some() {}
@@ -74,12 +92,12 @@ impl Worker {
 
     /// Claims what is due; returns how long until something may be due again.
     async fn claim(
-        &self,
+        self: &Arc<Self>,
         lanes: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
         linger: bool,
     ) -> Result<Duration, StoreError> {
-        let parts = &self.0.parts;
+        let parts = &self.parts;
         let now = parts.clock.now();
         let next = {
             let tx = parts.store.read().await?;
@@ -87,25 +105,28 @@ impl Worker {
         };
         let free = MOST_LANES.saturating_sub(lanes.len()) as i64;
         let wait = next.map_or(POLL, |due| Duration::from_millis(due.since(now).max(0) as u64).min(POLL));
-        if !wait.is_zero() || next.is_none() || free == 0 {
-            return Ok(wait.max(Duration::from_millis(1)));
+        if free == 0 {
+            return Ok(POLL); // a lane that ends rings
+        }
+        if !wait.is_zero() {
+            return Ok(wait);
         }
         let lease: LeaseId = parts.mint.next();
         let claim = move |tx| async move { lane::claim(&tx, lease, now, now.plus(LEASE), free).await };
         let claimed = parts.store.write::<_, StoreError, _, _>(None, claim).await?;
         for lane in claimed {
             let bell = Arc::new(Notify::new());
-            self.0.held.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, bell.clone());
-            let worker = self.clone();
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, bell.clone());
+            let all = self.clone();
             let stop = stop.clone();
-            lanes.spawn(async move { worker.work(lane, lease, bell, stop, linger).await });
+            lanes.spawn(async move { all.work(lane, lease, bell, stop, linger).await });
         }
         Ok(Duration::from_millis(1))
     }
 
     /// Works a lane for as long as there is something to do in it, then gives it back.
     async fn work(
-        self,
+        self: Arc<Self>,
         lane: Lane,
         lease: LeaseId,
         bell: Arc<Notify>,
@@ -116,12 +137,27 @@ impl Worker {
         if let Err(cause) = run.go(&bell, stop, linger).await {
             tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "a lane stopped; it is taken up again");
         }
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
         let release = move |tx| async move { lane::release(&tx, lane, lease).await };
-        if let Err(cause) = self.0.parts.store.write::<_, StoreError, _, _>(None, release).await {
+        if let Err(cause) = self.parts.store.write::<_, StoreError, _, _>(None, release).await {
             tracing::warn!(%cause, webhook.id = %lane.webhook, "a lane could not be given back; its lease runs out by itself");
         }
-        self.0.due.notify_one();
+        self.due.notify_one();
+    }
+
+    /// Rings the bells of lanes that something was put into.
+    pub(crate) fn ring(&self, lanes: &[Lane]) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unheld = false;
+        for lane in lanes {
+            match held.get(lane) {
+                Some(bell) => bell.notify_one(),
+                None => unheld = true,
+            }
+        }
+        if unheld {
+            self.due.notify_one();
+        }
     }
 }
 
@@ -134,7 +170,7 @@ struct Endpoint {
 
 /// A lane at work.
 struct Run {
-    worker: Worker,
+    lanes: Arc<Lanes>,
     lane: Lane,
     lease: LeaseId,
     endpoint: Option<Arc<Endpoint>>,
@@ -150,9 +186,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(worker: Worker, lane: Lane, lease: LeaseId) -> Self {
+    fn new(lanes: Arc<Lanes>, lane: Lane, lease: LeaseId) -> Self {
         Self {
-            worker,
+            lanes,
             lane,
             lease,
             endpoint: None,
@@ -209,7 +245,7 @@ impl Run {
         if !self.more || self.ahead.len() >= AHEAD / 4 || self.recording.len() >= MOST_UNRECORDED {
             return Ok(());
         }
-        let parts = &self.worker.0.parts;
+        let parts = &self.lanes.parts;
         let tx = parts.store.read().await?;
         let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
             Ok(stored) if stored.status == "enabled" => stored,
@@ -238,14 +274,14 @@ impl Run {
     /// Ends what waits for an endpoint that was disabled meanwhile; it stays in the log as failed.
     async fn fail_waiting(&mut self) -> Result<(), StoreError> {
         self.ending = true;
-        let (lane, now) = (self.lane, self.worker.0.parts.clock.now());
+        let (lane, now) = (self.lane, self.lanes.parts.clock.now());
         let end = move |tx| async move { delivery::end_waiting(&tx, lane, "failed", now).await };
-        self.worker.0.parts.store.write(None, end).await
+        self.lanes.parts.store.write(None, end).await
     }
 
     fn open(&self, stored: &Webhook, sealed: &[u8]) -> Result<Endpoint, StoreError> {
         let secret =
-            self.worker.0.parts.key.open(sealed, &self.lane.secret_place()).map_err(StoreError::broken)?;
+            self.lanes.parts.key.open(sealed, &self.lane.secret_place()).map_err(StoreError::broken)?;
         let secret = Secret::new(str::from_utf8(&secret).map_err(StoreError::broken)?);
         Ok(Endpoint {
             url: stored.url.parse().map_err(StoreError::broken)?,
@@ -259,9 +295,8 @@ impl Run {
         let Some(endpoint) = &self.endpoint else { return };
         while self.sending.len() < endpoint.concurrency && self.recording.len() < MOST_UNRECORDED {
             let Some(due) = self.ahead.pop_front() else { break };
-            let (worker, endpoint) = (self.worker.clone(), endpoint.clone());
+            let (parts, endpoint) = (self.lanes.parts.clone(), endpoint.clone());
             self.sending.push(Box::pin(async move {
-                let parts = &worker.0.parts;
                 let call = Call {
                     url: &endpoint.url,
                     signer: &endpoint.signer,
@@ -277,7 +312,7 @@ impl Run {
 
     /// Decides what a reply leads to and hands it to the recorder.
     fn record(&mut self, due: Due, reply: Reply) {
-        let parts = &self.worker.0.parts;
+        let parts = &self.lanes.parts;
         let number = due.attempts + 1;
         let attempt =
             outcome::Attempt { number: u32::try_from(number).unwrap_or(u32::MAX), due: due.first_due_at };
@@ -308,15 +343,15 @@ impl Run {
             status, error, "an event was sent: {verdict:?}"
         );
         let settled = Settled { id, lane, state, attempts, attempt };
-        let held = self.worker.0.recorder.submit(Report { settled, lease: self.lease, consequence });
+        let held = self.lanes.recorder.submit(Report { settled, lease: self.lease, consequence });
         self.recording.push(Box::pin(async move { (id, held.await) }));
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
         let (lane, lease) = (self.lane, self.lease);
-        let until = self.worker.0.parts.clock.now().plus(LEASE);
+        let until = self.lanes.parts.clock.now().plus(LEASE);
         let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
-        let held = self.worker.0.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
+        let held = self.lanes.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
         self.ending |= !held;
         Ok(())
     }

@@ -12,8 +12,10 @@ use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::lanes::LEASE;
-use crate::stopped;
+use crate::parts::stopped;
+
+/// How long a lease lasts without a sign of life, in milliseconds: a dead node's lanes are taken over after it.
+pub(crate) const LEASE: i64 = 10_000;
 
 /// Most results that one transaction records.
 const MOST: usize = 256;
@@ -43,12 +45,11 @@ pub(crate) struct Recorder {
     mint: Arc<Mint>,
     waiting: Mutex<Vec<(Report, oneshot::Sender<bool>)>>,
     bell: Notify,
-    closed: Notify,
 }
 
 impl Recorder {
     pub(crate) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, mint: Arc<Mint>) -> Self {
-        Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new(), closed: Notify::new() }
+        Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new() }
     }
 
     /// Hands over a report. The answer comes when it is recorded: whether the lease still held.
@@ -59,13 +60,8 @@ impl Recorder {
         async move { answer.await.unwrap_or(false) }
     }
 
-    /// Lets [`Recorder::run`] end once nothing waits.
-    pub(crate) fn close(&self) {
-        self.closed.notify_one();
-    }
-
-    /// Records what is handed over, until it is closed, or `stop` says that nothing more comes.
-    pub(crate) async fn run(&self, mut stop: watch::Receiver<bool>) {
+    /// Records what is handed over, until `last` says that nothing more comes.
+    pub(crate) async fn run(&self, mut last: watch::Receiver<bool>) {
         loop {
             let group: Vec<_> = {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,8 +72,7 @@ impl Recorder {
                 tokio::select! {
                     biased;
                     () = self.bell.notified() => continue,
-                    () = self.closed.notified() => return,
-                    () = stopped(&mut stop) => return,
+                    () = stopped(&mut last) => return,
                 }
             }
             self.record(group).await;

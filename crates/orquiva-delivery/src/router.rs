@@ -10,31 +10,26 @@ use orquiva_store::event::Unrouted;
 use orquiva_store::lane::Lane;
 use orquiva_store::{StoreError, Tx, delivery, event, lane, webhook};
 
-use crate::Worker;
+use crate::parts::Parts;
 
 /// Most events that are routed in one transaction: few enough not to hold up a hire.
 pub(crate) const MOST: usize = 256;
 
-impl Worker {
-    /// Routes up to [`MOST`] events; returns how many. An event that matches nobody stays in the log.
-    pub async fn route(&self) -> Result<usize, StoreError> {
-        let parts = &self.0.parts;
-        let waiting = {
-            let tx = parts.store.read().await?;
-            !event::unrouted(&tx, 1).await?.is_empty()
-        };
-        if !waiting {
-            return Ok(0);
-        }
-        let (mint, now) = (parts.mint.clone(), parts.clock.now());
-        let (routed, lanes) =
-            parts.store.write(None, move |tx| async move { route(&tx, &mint, now).await }).await?;
-        self.ring(&lanes);
-        Ok(routed)
+/// Routes up to [`MOST`] events; returns how many, and the lanes that something was put into.
+/// An event that matches nobody stays in the log.
+pub(crate) async fn route(parts: &Parts) -> Result<(usize, Vec<Lane>), StoreError> {
+    let waiting = {
+        let tx = parts.store.read().await?;
+        !event::unrouted(&tx, 1).await?.is_empty()
+    };
+    if !waiting {
+        return Ok((0, Vec::new()));
     }
+    let (mint, now) = (parts.mint.clone(), parts.clock.now());
+    parts.store.write(None, move |tx| async move { route_some(&tx, &mint, now).await }).await
 }
 
-async fn route(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<Lane>), StoreError> {
+async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<Lane>), StoreError> {
     event::lock_routing(tx).await?;
     let unrouted = event::unrouted(tx, MOST as i64).await?;
     let routed = unrouted.len();

@@ -7,7 +7,7 @@ use orquiva_store::Tx;
 use orquiva_store::department::{self, Department};
 use serde_json::json;
 
-use crate::{Pen, Refusal, announce};
+use crate::pen::{Pen, Refusal, announce};
 
 /// The department that `wish` means. A name that is new creates one and announces it; an id has to exist;
 /// if both are given they have to agree.

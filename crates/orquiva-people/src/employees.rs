@@ -7,7 +7,7 @@ use orquiva_store::{StoreError, Tx, employee};
 use serde_json::{Value, json};
 
 use crate::departments::find_or_create;
-use crate::{Pen, Refusal, announce};
+use crate::pen::{Pen, Refusal, announce};
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refusal> {

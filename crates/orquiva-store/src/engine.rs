@@ -1,23 +1,16 @@
-//! SQLite and PostgreSQL behind one [`Store`] and one [`Tx`].
-//!
-//! Writes are grouped on both: a writer takes whatever waits at the moment, runs each verb under a savepoint
-//! of one shared transaction, commits once and only then answers. Nothing waits on purpose.
+//! The database, whichever it is.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
-use std::pin::Pin;
 
 use orquiva_core::id::CompanyId;
 use orquiva_core::{Clock, Secret};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::sql::Sql;
-use crate::{Arg, Row, StoreError, postgres, sqlite};
-
-/// Most verbs that one commit carries.
-pub(crate) const MAX_GROUP: usize = 256;
-
-/// Verbs that may wait for a writer before new ones are held back.
-pub(crate) const MAX_WAITING: usize = 8192;
+use crate::error::StoreError;
+use crate::tx::{Tx, TxEngine};
+use crate::writer::{Job, Queue, Settled};
+use crate::{postgres, sqlite, writer};
 
 /// Which database.
 pub enum Settings {
@@ -41,30 +34,15 @@ pub enum Settings {
 pub struct Store(Engine);
 
 enum Engine {
-    Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
-}
-
-/// A running transaction, or a connection for reading: what a verb gets to work with. A clone is the same
-/// transaction, and neither means anything once the verb has returned.
-#[derive(Clone)]
-pub struct Tx(pub(crate) TxEngine);
-
-#[derive(Clone)]
-pub(crate) enum TxEngine {
-    Sqlite(sqlite::Connection),
-    Postgres(postgres::Connection),
-}
-
-/// A verb on its way to a writer.
-pub(crate) type Job = Box<dyn FnOnce(Tx) -> Pin<Box<dyn Future<Output = Settled> + Send>> + Send>;
-
-/// A verb that has run, and waits for the commit to answer.
-pub(crate) struct Settled {
-    /// Whether what it wrote is kept; otherwise its savepoint is rolled back.
-    pub(crate) keep: bool,
-    /// Answers the caller; given the reason if the shared transaction was lost after all.
-    pub(crate) answer: Box<dyn FnOnce(Option<StoreError>) + Send>,
+    Sqlite {
+        writer: Queue,
+        pool: sqlite::Pool,
+    },
+    /// The first writer is for what belongs to no company.
+    Postgres {
+        writers: Vec<Queue>,
+        pool: postgres::Pool,
+    },
 }
 
 impl Store {
@@ -72,9 +50,14 @@ impl Store {
     pub async fn open(settings: Settings, clock: &dyn Clock) -> Result<Self, StoreError> {
         let now = clock.now();
         Ok(Self(match settings {
-            Settings::Sqlite { file } => Engine::Sqlite(sqlite::Sqlite::open(file, now)?),
+            Settings::Sqlite { file } => {
+                let (connection, pool) = sqlite::open(&file, now)?;
+                Engine::Sqlite { writer: writer::sqlite(connection)?, pool }
+            }
             Settings::Postgres { url, writers, readers } => {
-                Engine::Postgres(postgres::Postgres::open(url, writers, readers, now).await?)
+                // One more for what belongs to no company: the worker's long groups do not hold up a hire.
+                let (slots, pool) = postgres::open(&url, writers.max(1) + 1, readers.max(1), now).await?;
+                Engine::Postgres { writers: slots.into_iter().map(writer::postgres).collect(), pool }
             }
         }))
     }
@@ -100,10 +83,7 @@ impl Store {
                 Settled { keep, answer }
             })
         });
-        let queue = match &self.0 {
-            Engine::Sqlite(engine) => engine.writer(),
-            Engine::Postgres(engine) => engine.writer(company.into()),
-        };
+        let queue = self.writer(company.into());
         let gone = |what: &str| E::from(StoreError::Unavailable(what.to_owned()));
         queue.send(job).await.map_err(|_| gone("the writer has stopped"))?;
         answer.await.map_err(|_| gone("the writer gave no answer"))?
@@ -112,8 +92,8 @@ impl Store {
     /// A connection for point reads, which are done where they are asked.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx(match &self.0 {
-            Engine::Sqlite(engine) => TxEngine::Sqlite(engine.reader()),
-            Engine::Postgres(engine) => TxEngine::Postgres(engine.reader().await?),
+            Engine::Sqlite { pool, .. } => TxEngine::Sqlite(pool.reader()),
+            Engine::Postgres { pool, .. } => TxEngine::Postgres(pool.reader().await?),
         }))
     }
 
@@ -125,65 +105,28 @@ impl Store {
         R: Future<Output = Result<T, StoreError>> + Send,
     {
         match &self.0 {
-            Engine::Sqlite(engine) => {
-                let tx = Tx(TxEngine::Sqlite(engine.scanner()));
+            Engine::Sqlite { pool, .. } => {
+                let tx = Tx(TxEngine::Sqlite(pool.scanner()));
                 let run = tokio::task::spawn_blocking(move || sqlite::finish(verb(tx)));
                 run.await.map_err(StoreError::broken)?
             }
-            Engine::Postgres(engine) => verb(Tx(TxEngine::Postgres(engine.scanner().await?))).await,
+            Engine::Postgres { pool, .. } => verb(Tx(TxEngine::Postgres(pool.scanner().await?))).await,
         }
     }
 
     /// Whether this is the embedded database, which one process owns.
     pub fn is_embedded(&self) -> bool {
-        matches!(self.0, Engine::Sqlite(_))
-    }
-}
-
-/// What a queue of verbs is sent through.
-pub(crate) type Queue = mpsc::Sender<Job>;
-
-impl Tx {
-    /// Every row of the answer.
-    pub(crate) async fn all<T>(
-        &self,
-        sql: &Sql,
-        args: &[Arg<'_>],
-        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        match &self.0 {
-            TxEngine::Sqlite(connection) => connection.all(sql, args, read),
-            TxEngine::Postgres(connection) => connection.all(sql, args, read).await,
-        }
+        matches!(self.0, Engine::Sqlite { .. })
     }
 
-    /// The first row of the answer, if there is one.
-    pub(crate) async fn first<T>(
-        &self,
-        sql: &Sql,
-        args: &[Arg<'_>],
-        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
-        Ok(self.all(sql, args, read).await?.into_iter().next())
-    }
-
-    /// Runs a statement without answer; returns how many rows it touched.
-    pub(crate) async fn run(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        match &self.0 {
-            TxEngine::Sqlite(connection) => connection.run(sql, args),
-            TxEngine::Postgres(connection) => connection.run(sql, args).await,
-        }
-    }
-
-    /// Runs a statement once for each of `rows`, without waiting between them.
-    pub(crate) async fn run_each(&self, sql: &Sql, rows: &[Vec<Arg<'_>>]) -> Result<(), StoreError> {
-        match &self.0 {
-            TxEngine::Sqlite(connection) => {
-                rows.iter().try_for_each(|row| connection.run(sql, row).map(drop))
-            }
-            TxEngine::Postgres(connection) => {
-                let runs = rows.iter().map(|row| connection.run(sql, row));
-                futures_util::future::try_join_all(runs).await.map(drop)
+    /// The writer of a company: always the same, so that its writes never wait for each other's locks.
+    fn writer(&self, company: Option<CompanyId>) -> &Queue {
+        match (&self.0, company) {
+            (Engine::Sqlite { writer, .. }, _) => writer,
+            (Engine::Postgres { writers, .. }, None) => &writers[0],
+            (Engine::Postgres { writers, .. }, Some(company)) => {
+                let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(company);
+                &writers[1 + hash as usize % (writers.len() - 1)]
             }
         }
     }

@@ -86,6 +86,12 @@ pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreErr
     tx.run(due, args![lane.company, lane.webhook]).await.map(drop)
 }
 
+/// Ends every lease of all companies at once, for when whoever held them is surely gone.
+pub async fn take_back(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!("update lane set lease_id = null, due_at = $1 where lease_id is not null");
+    tx.run(sql, args![now]).await.map(drop)
+}
+
 /// Pauses a lane: its endpoint asked to wait.
 pub async fn pause(tx: &Tx, lane: Lane, until: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(

@@ -10,6 +10,8 @@ mod migrate;
 mod postgres;
 mod sql;
 mod sqlite;
+mod tx;
+mod writer;
 
 pub mod authority;
 pub mod client;
@@ -23,5 +25,6 @@ pub mod lane;
 pub mod webhook;
 
 pub use arg::{Arg, Row};
-pub use engine::{Settings, Store, Tx};
+pub use engine::{Settings, Store};
 pub use error::StoreError;
+pub use tx::Tx;

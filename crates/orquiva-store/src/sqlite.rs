@@ -1,22 +1,22 @@
-//! The embedded engine: one thread that writes in groups, and connections that read in place.
+//! The embedded engine: one connection that writes, and connections that read in place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use orquiva_core::Timestamp;
-use tokio::sync::mpsc;
 
-use crate::engine::{Job, MAX_GROUP, MAX_WAITING, Queue, Settled, Tx, TxEngine};
+use crate::arg::{Arg, Row};
+use crate::error::StoreError;
+use crate::migrate;
 use crate::sql::{STATEMENTS, Sql};
-use crate::{Arg, Row, StoreError, migrate};
 
 /// Connections for point reads, and as many again for scans.
 const READERS: usize = 4;
 
-pub(crate) struct Sqlite {
-    queue: Queue,
+/// Connections that read.
+pub(crate) struct Pool {
     readers: Vec<Connection>,
     scanners: Vec<Connection>,
     turn: AtomicUsize,
@@ -26,32 +26,26 @@ pub(crate) struct Sqlite {
 #[derive(Clone)]
 pub(crate) struct Connection(Arc<Mutex<rusqlite::Connection>>);
 
-impl Sqlite {
-    pub(crate) fn open(file: PathBuf, now: Timestamp) -> Result<Self, StoreError> {
-        let writer = connect(&file, 32)?;
-        bring_up_to_date(&writer, now)?;
-        for statement in STATEMENTS {
-            let checked = writer.prepare(statement.sqlite());
-            drop(checked.map_err(|error| StoreError::broken(format!("{error} in: {}", statement.sqlite())))?);
-        }
-        let pool = || (0..READERS).map(|_| connect(&file, 4).map(wrap)).collect::<Result<Vec<_>, _>>();
-        let (readers, scanners) = (pool()?, pool()?);
-        let (queue, jobs) = mpsc::channel(MAX_WAITING);
-        std::thread::Builder::new()
-            .name("sqlite-writer".to_owned())
-            .spawn(move || write_in_groups(&wrap(writer), jobs))
-            .map_err(StoreError::broken)?;
-        Ok(Self { queue, readers, scanners, turn: AtomicUsize::new(0) })
+/// Opens the file, brings its schema up to date and checks every statement; the connection is the one that writes.
+pub(crate) fn open(file: &Path, now: Timestamp) -> Result<(Connection, Pool), StoreError> {
+    let writer = connect(file, 32)?;
+    bring_up_to_date(&writer, now)?;
+    for statement in STATEMENTS {
+        let checked = writer.prepare(statement.sqlite());
+        drop(checked.map_err(|error| StoreError::broken(format!("{error} in: {}", statement.sqlite())))?);
     }
+    let some = || (0..READERS).map(|_| connect(file, 4).map(wrap)).collect::<Result<Vec<_>, _>>();
+    let pool = Pool { readers: some()?, scanners: some()?, turn: AtomicUsize::new(0) };
+    Ok((wrap(writer), pool))
+}
 
-    pub(crate) fn writer(&self) -> &Queue {
-        &self.queue
-    }
-
+impl Pool {
+    /// For a point read.
     pub(crate) fn reader(&self) -> Connection {
         self.free(&self.readers)
     }
 
+    /// For a list or a search.
     pub(crate) fn scanner(&self) -> Connection {
         self.free(&self.scanners)
     }
@@ -103,44 +97,6 @@ fn bring_up_to_date(connection: &rusqlite::Connection, now: Timestamp) -> Result
     Ok(())
 }
 
-/// The writer: takes what waits, commits once, answers, for as long as there is someone to write for.
-fn write_in_groups(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut settled = Vec::new();
-        let mut lost = connection.batch("begin immediate").err();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            settled.push(run_one(connection, job));
-            next = (settled.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten();
-        }
-        if lost.is_none() {
-            lost = connection.batch("commit").err();
-        }
-        if let Some(cause) = &lost {
-            tracing::error!(%cause, "a group of writes was lost; none of it is stored");
-            drop(connection.batch("rollback")); // it fails if the transaction is already gone, which is as good
-        }
-        for Settled { answer, .. } in settled.into_iter().flatten() {
-            answer(lost.as_ref().map(|cause| StoreError::Unavailable(cause.to_string())));
-        }
-    }
-}
-
-/// Runs one verb under a savepoint. A verb that panics is undone like one that fails; its caller hears of it
-/// because nobody answers.
-fn run_one(connection: &Connection, job: Job) -> Option<Settled> {
-    drop(connection.batch("savepoint verb"));
-    let tx = Tx(TxEngine::Sqlite(connection.clone()));
-    let run = std::panic::AssertUnwindSafe(|| finish(job(tx)));
-    let settled = std::panic::catch_unwind(run).ok();
-    let end = match &settled {
-        Some(Settled { keep: true, .. }) => "release verb",
-        Some(_) | None => "rollback to verb; release verb",
-    };
-    drop(connection.batch(end)); // without a transaction the commit fails, and says so for the whole group
-    settled
-}
-
 /// Drives a future that never waits: on this engine every statement is done when it returns.
 pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
@@ -173,7 +129,8 @@ impl Connection {
         Ok(touched as u64)
     }
 
-    fn batch(&self, text: &str) -> Result<(), StoreError> {
+    /// Runs statements without arguments.
+    pub(crate) fn batch(&self, text: &str) -> Result<(), StoreError> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         connection.execute_batch(text).map_err(StoreError::from)
     }

@@ -1,5 +1,6 @@
 //! Everything HTTP: tokens, the API, problems, limits.
 
+mod answer;
 mod api;
 mod app;
 mod body;
@@ -12,6 +13,7 @@ mod problem;
 mod request;
 mod server;
 mod tokens;
+mod write;
 
 pub use app::{App, Parts};
 pub use server::serve;

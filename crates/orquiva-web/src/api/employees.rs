@@ -10,8 +10,8 @@ use orquiva_people as people;
 use orquiva_store::employee::{self, Filter};
 use serde_json::json;
 
-use super::{names, to_json};
-use crate::app::{Answer, App};
+use crate::answer::{Answer, names, to_json};
+use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::cursor::{Bound, page};

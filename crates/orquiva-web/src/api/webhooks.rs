@@ -10,8 +10,8 @@ use orquiva_store::lane::Lane;
 use orquiva_store::{company, delivery, webhook};
 use serde_json::json;
 
-use super::to_json;
-use crate::app::{Answer, App};
+use crate::answer::{Answer, to_json};
+use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::cursor::{Bound, page};

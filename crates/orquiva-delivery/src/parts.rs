@@ -1,0 +1,50 @@
+//! What the worker works with, and how it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orquiva_core::id::Mint;
+use orquiva_core::seal::MasterKey;
+use orquiva_core::{Chance, Clock};
+use orquiva_store::Store;
+use tokio::sync::{Notify, watch};
+
+use crate::client::Client;
+
+/// How long a lost wake-up can delay anything, and how often other nodes' work is looked for.
+pub(crate) const POLL: Duration = Duration::from_millis(250);
+
+/// How long to wait after the database refused.
+pub(crate) const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// All that the worker works with.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for jitter.
+    pub chance: Arc<dyn Chance>,
+    /// The next ids.
+    pub mint: Arc<Mint>,
+    /// Opens the secrets of endpoints.
+    pub key: Arc<MasterKey>,
+    /// Sends.
+    pub client: Client,
+    /// Rung by whoever commits an event.
+    pub wake: Arc<Notify>,
+}
+
+/// Waits for the bell, for `time`, or for the stop.
+pub(crate) async fn wait(bell: &Notify, stop: &mut watch::Receiver<bool>, time: Duration) {
+    tokio::select! {
+        () = bell.notified() => {}
+        () = stopped(stop) => {}
+        () = tokio::time::sleep(time) => {}
+    }
+}
+
+/// Waits for the stop.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await); // an error means that nobody is left to say it, which is a stop too
+}

@@ -1,0 +1,94 @@
+//! The worker: router, lanes, recorder and housekeeping, together until the stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orquiva_store::{StoreError, idempotency, lane};
+use tokio::sync::{Notify, watch};
+
+use crate::lanes::Lanes;
+use crate::parts::{BACK_OFF, POLL, Parts, wait};
+use crate::router;
+
+/// Takes events to their endpoints.
+#[derive(Clone)]
+pub struct Worker(Arc<Lanes>);
+
+impl Worker {
+    /// A worker at rest.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Lanes::new(Arc::new(parts))))
+    }
+
+    /// Works until `stop` says so, then finishes what is under way and hands back its lanes.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let (last, finished) = watch::channel(false);
+        let recording = self.0.start_recording(finished);
+        self.take_back().await;
+        tokio::join!(
+            self.keep_routing(stop.clone()),
+            self.keep_house(stop.clone()),
+            self.0.dispatch(stop, true)
+        );
+        last.send_replace(true);
+        if let Err(panic) = recording.await {
+            tracing::error!(%panic, "the recorder of deliveries broke down");
+        }
+    }
+
+    /// Does all that is due at this moment, once, and returns when it is recorded: how tests drive the worker.
+    pub async fn step(&self) -> Result<(), StoreError> {
+        while self.route().await? > 0 {}
+        self.0.deliver_due().await
+    }
+
+    /// Routes up to 256 events; returns how many.
+    pub async fn route(&self) -> Result<usize, StoreError> {
+        let (routed, lanes) = router::route(&self.0.parts).await?;
+        self.0.ring(&lanes);
+        Ok(routed)
+    }
+
+    /// The embedded database has one server: what is leased at its start is left over from one that was killed.
+    async fn take_back(&self) {
+        let parts = &self.0.parts;
+        if !parts.store.is_embedded() {
+            return;
+        }
+        let now = parts.clock.now();
+        let take_back = move |tx| async move { lane::take_back(&tx, now).await };
+        if let Err(cause) = parts.store.write::<_, StoreError, _, _>(None, take_back).await {
+            tracing::warn!(%cause, "lanes of the last run could not be taken back; their leases run out by themselves");
+        }
+    }
+
+    async fn keep_routing(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            match self.route().await {
+                Ok(router::MOST..) => {}
+                Ok(_) => wait(&self.0.parts.wake, &mut stop, POLL).await,
+                Err(cause) => {
+                    tracing::error!(%cause, "events could not be routed; they wait");
+                    wait(&self.0.parts.wake, &mut stop, BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    /// Forgets what is kept for a time only.
+    async fn keep_house(&self, mut stop: watch::Receiver<bool>) {
+        let never = Notify::new();
+        while !*stop.borrow() {
+            let before = self.0.parts.clock.now().plus(-idempotency::KEPT);
+            let forget = move |tx| async move { idempotency::forget(&tx, before, 1000).await };
+            match self.0.parts.store.write::<_, StoreError, _, _>(None, forget).await {
+                Ok(1000..) => {}
+                Ok(_) => wait(&never, &mut stop, Duration::from_secs(60)).await,
+                Err(cause) => {
+                    tracing::warn!(%cause, "old idempotency records could not be removed");
+                    wait(&never, &mut stop, Duration::from_secs(60)).await;
+                }
+            }
+        }
+    }
+}

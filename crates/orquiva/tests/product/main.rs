@@ -1,0 +1,16 @@
+//! The whole product in short dialogues, on SQLite and, where `ORQUIVA_TEST_POSTGRES` names one, on PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails there")]
+
+mod announcement;
+mod bad_input;
+mod crash;
+mod delivery;
+mod employees;
+mod events;
+mod harness;
+mod operator;
+mod process;
+mod rate;
+mod store;
+mod tidy;
+mod tokens;
