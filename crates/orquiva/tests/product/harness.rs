@@ -44,10 +44,10 @@ pub(crate) struct Orquiva {
 pub(crate) async fn on_both(test: impl AsyncFn(Orquiva)) {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::Sqlite { file: folder.path().join("orquiva.db") };
-    println!("on SQLite");
+    eprintln!("on SQLite");
     test(Orquiva::over(settings, Some(folder), true).await).await;
     if let Some(url) = fresh_postgres().await {
-        println!("on PostgreSQL");
+        eprintln!("on PostgreSQL");
         let settings = Settings::Postgres { url: Secret::new(url), writers: 2, readers: 1 };
         test(Orquiva::over(settings, None, true).await).await;
     }
