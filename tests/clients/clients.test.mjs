@@ -1,190 +1,225 @@
 // What an integrating developer's code does, with the real libraries, against a real Orquiva.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { WebClient } from '@slack/web-api';
-import { Webhook } from 'standardwebhooks';
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import Stripe from 'stripe';
-import { receiver, verify } from './handler.mjs';
-import { company, eventually, fake, listen, startOrquiva } from './harness.mjs';
+import { fetchWithBackoff } from './backoff.mjs';
+import { accessTokens, handler, verify } from './handler.mjs';
+import { eventually, fakeSlack, fakeStripe, listen, startOrquiva } from './harness.mjs';
 
 let orquiva;
-let acme;
-let slackService;
-let stripeService;
-const servers = [];
+let acme; // on plan Pro
+let small; // on plan Free
 
 before(async () => {
-  orquiva = await startOrquiva();
-  acme = await company(orquiva, 'pro');
-  slackService = await fake(({ form }) => [200, { ok: true, channel: 'C01', ts: '1.0', message: { text: form.text } }]);
-  // Stripe replays the first answer under the same idempotency key.
-  const customers = new Map();
-  stripeService = await fake(({ headers, form }) => {
-    const key = headers['idempotency-key'];
-    if (!customers.has(key)) customers.set(key, `cus_${customers.size + 1}`);
-    return [200, { id: customers.get(key), object: 'customer', name: form.name, metadata: { orquiva_id: form['metadata[orquiva_id]'] } }];
-  });
-  servers.push(slackService.server, stripeService.server);
+  orquiva = await startOrquiva('pro', 'free');
+  [acme, small] = orquiva.clients.map((client) => ({ ...client, token: accessTokens(client) }));
 });
 
-after(async () => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-  await orquiva?.stop();
-});
+after(async () => assert.equal(await orquiva?.stop() ?? 0, 0, 'Orquiva stops in order'));
 
-/** Subscribes a port of this machine to `employee.created`; answers with the endpoint and its secret. */
-async function subscribe(port) {
-  const answer = await acme.call('POST', '/v1/webhooks', { url: `http://127.0.0.1:${port}/hook`, events: ['employee.created'] });
-  assert.equal(answer.status, 201);
-  return answer.json();
+async function api(method, path, body) {
+  const headers = { authorization: `Bearer ${await acme.token()}`, 'content-type': 'application/json' };
+  const answer = await fetch(acme.url + path, { method, headers, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+  return text && JSON.parse(text);
 }
 
-async function hire(fullName, email, department = 'Ventas') {
-  const answer = await acme.call('POST', '/v1/employees', { fullName, email, department });
-  assert.equal(answer.status, 201);
-  return answer.json();
-}
+const hire = (fullName, email, department = 'Ventas') => api('POST', '/v1/employees', { fullName, email, department });
 
-/** The recipe's receiver, behind a port that is known before its secret is. `spoil` may answer in its place. */
-async function recipe(spoil = () => false) {
-  let handler;
-  const server = createServer((request, response) => spoil(request, response, handler) || handler.emit('request', request, response));
-  servers.push(server);
-  const endpoint = await subscribe(await listen(server));
-  handler = receiver({
-    secret: endpoint.secret,
-    slack: new WebClient('xoxb-test', { slackApiUrl: `http://127.0.0.1:${slackService.port}/api/` }),
-    channel: '#bienvenidas',
-    stripe: new Stripe('rk_test_x', { host: '127.0.0.1', port: stripeService.port, protocol: 'http', telemetry: false }),
-    orquiva: { url: orquiva.url, token: acme.token },
-  });
-  return { endpoint, stop: () => acme.call('DELETE', `/v1/webhooks/${endpoint.id}`) };
-}
-
-/** Deliveries as they arrive, raw. */
-async function raw() {
-  const got = [];
-  const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    got.push({ headers: request.headers, body: Buffer.concat(chunks) });
-    response.writeHead(204).end();
-  });
-  servers.push(server);
-  const endpoint = await subscribe(await listen(server));
-  return { got, endpoint, stop: () => acme.call('DELETE', `/v1/webhooks/${endpoint.id}`) };
-}
-
-test('a hire is welcomed in Slack once, has one Stripe customer, and its id comes back', async () => {
-  const { stop } = await recipe();
-  const hired = await hire('Ana <!channel> & Co', 'ana@acme.test', 'Ingeniería');
-  const employee = await eventually(async () => {
-    const now = await (await acme.call('GET', `/v1/employees/${hired.id}`)).json();
-    return slackService.got.length > 0 && now.external_refs.stripe_id && now;
-  });
-  assert.equal(slackService.got.length, 1);
-  const [message] = slackService.got;
-  assert.equal(message.path, '/api/chat.postMessage');
-  assert.equal(message.headers.authorization, 'Bearer xoxb-test');
-  assert.equal(message.form.channel, '#bienvenidas');
-  assert.equal(message.form.text, 'Damos la bienvenida a Ana &lt;!channel&gt; &amp; Co (Ingeniería)');
-  assert.equal(stripeService.got.length, 1);
-  const [customer] = stripeService.got;
-  assert.equal(customer.path, '/v1/customers');
-  assert.equal(customer.form['metadata[orquiva_id]'], hired.id);
-  assert.match(customer.headers['idempotency-key'], /^evt_/);
-  assert.deepEqual(employee.external_refs, { stripe_id: 'cus_1' });
-  const found = await (await acme.call('GET', '/v1/employees?externalRef=stripe_id:cus_1')).json();
-  assert.deepEqual(found.data.map(({ id }) => id), [hired.id]);
-  await stop();
-});
-
-test('a delivery that is repeated does nothing twice', async () => {
-  const ids = [];
-  // The work is done, and then the answer gets lost on its way: Orquiva has to send again.
-  const { stop } = await recipe((request, response, handler) => {
+/** A port subscribed to `employee.created`. It keeps each delivery as it arrived; `answerer` makes its handler of the secret. */
+async function subscribe(t, answerer = () => (request, response) => request.on('end', () => response.writeHead(204).end())) {
+  const arrived = [];
+  let answer;
+  const port = await listen(t, (request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => ids.push(JSON.parse(Buffer.concat(chunks)).id));
-    if (ids.length > 0 || response.spoilt) return false;
-    response.spoilt = true;
-    const writeHead = response.writeHead.bind(response);
-    response.writeHead = () => writeHead(500);
-    handler.emit('request', request, response);
-    return true;
+    request.on('end', () => arrived.push({ headers: request.headers, body: Buffer.concat(chunks) }));
+    answer(request, response);
   });
-  const [messages, customers] = [slackService.got.length, stripeService.got.length];
-  await hire('Luis Gil', 'luis@acme.test');
-  await eventually(() => ids.length === 2);
-  assert.equal(ids[0], ids[1], 'the same event.id');
-  assert.equal(slackService.got.length, messages + 1);
-  assert.equal(stripeService.got.length, customers + 1);
-  await stop();
+  const { id, secret } = await api('POST', '/v1/webhooks', { url: `http://127.0.0.1:${port}/hook`, events: ['employee.created'] });
+  t.after(() => api('DELETE', `/v1/webhooks/${id}`));
+  assert.match(secret, /^whsec_/);
+  answer = answerer(secret);
+  /** Waits until `count` deliveries are over and done; gives them with their attempts. */
+  const delivered = (count = 1) => eventually(async () => {
+    const { data } = await api('GET', `/v1/deliveries?webhookId=${id}&state=delivered`);
+    return data.length === count && data;
+  });
+  return { secret, arrived, delivered };
+}
+
+/** The recipe, subscribed, with a Slack and a Stripe of its own. `mishap` happens to the first answer. */
+async function recipe(t, mishap = () => {}) {
+  const [slack, stripe] = [await fakeSlack(t), await fakeStripe(t)];
+  const endpoint = await subscribe(t, (secret) => {
+    const handle = handler({
+      secret,
+      slack: new WebClient('xoxb-test', { slackApiUrl: `http://127.0.0.1:${slack.port}/api/` }),
+      channel: '#bienvenidas',
+      stripe: new Stripe('rk_test_x', { host: '127.0.0.1', port: stripe.port, protocol: 'http', telemetry: false }),
+      orquiva: acme,
+    });
+    return (request, response) => {
+      mishap(response);
+      mishap = () => {};
+      return handle(request, response);
+    };
+  });
+  return { ...endpoint, messages: slack.got, customers: stripe.got };
+}
+
+test('the token that the published form buys is a Bearer token for exactly one hour', async () => {
+  const { url, client_id, client_secret } = acme;
+  const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
+  const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('cache-control'), 'no-store');
+  const { token_type, expires_in } = await answer.json();
+  assert.deepEqual({ token_type, expires_in }, { token_type: 'Bearer', expires_in: 3600 });
 });
 
-test('Standard Webhooks libraries accept a delivery, and nothing that was changed', async () => {
-  const { got, endpoint, stop } = await raw();
+test('a hire is welcomed in Slack once, has one Stripe customer, and its id comes back', async (t) => {
+  const { messages, customers, delivered } = await recipe(t);
+  const hired = await hire('Ana <!channel> & Co', 'ana@acme.test', 'Ingeniería');
+  const [{ attempts }] = await delivered();
+  assert.deepEqual(attempts.map(({ status }) => status), [204]);
+
+  assert.equal(messages.length, 1);
+  const [message] = messages;
+  assert.equal(message.line, 'POST /api/chat.postMessage');
+  assert.equal(message.form.channel, '#bienvenidas');
+  assert.equal(message.form.text, 'Damos la bienvenida a Ana &lt;!channel&gt; &amp; Co (Ingeniería)');
+
+  assert.equal(customers.length, 1);
+  const [customer] = customers;
+  assert.equal(customer.line, 'POST /v1/customers');
+  assert.match(customer.headers['idempotency-key'], /^evt_/);
+  const { name, email, 'metadata[orquiva_id]': orquiva_id } = customer.form;
+  assert.deepEqual({ name, email, orquiva_id }, { name: hired.fullName, email: hired.email, orquiva_id: hired.id });
+
+  const { external_refs } = await api('GET', `/v1/employees/${hired.id}`);
+  assert.match(external_refs.stripe_id, /^cus_/);
+  const found = await api('GET', `/v1/employees?externalRef=stripe_id:${external_refs.stripe_id}`);
+  assert.deepEqual(found.data.map(({ id }) => id), [hired.id]);
+});
+
+test('a write-back without /v1 and without a Content-Type of our own is read as JSON, and merges', async () => {
+  const { id } = await hire('Ona Vila', 'ona@acme.test');
+  const url = `${acme.url}/employees/${id}`;
+  const headers = { authorization: `Bearer ${await acme.token()}` };
+  for (const external_refs of [{ stripe_id: 'cus_ona' }, { slack_id: 'U1' }]) {
+    const request = new Request(url, { method: 'PATCH', headers, body: JSON.stringify({ external_refs }) });
+    assert.equal(request.headers.get('content-type'), 'text/plain;charset=UTF-8', 'what fetch makes of a string');
+    const answer = await fetch(request);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.redirected, false);
+  }
+  const { external_refs } = await api('GET', `/v1/employees/${id}`);
+  assert.deepEqual(external_refs, { stripe_id: 'cus_ona', slack_id: 'U1' });
+});
+
+// The work is done, and then the answer goes wrong: Orquiva has to send again, about 5 s later.
+const mishaps = {
+  'was a 500': (response) => {
+    const { writeHead } = response;
+    response.writeHead = () => writeHead.call(response, 500);
+  },
+  'never came': (response) => { response.end = () => response.destroy(); },
+};
+for (const [at, [what, mishap]] of Object.entries(mishaps).entries()) {
+  test(`a delivery that is repeated because its answer ${what} has the same event.id and does nothing twice`, async (t) => {
+    const { arrived, messages, customers, delivered } = await recipe(t, mishap);
+    await hire('Luis Gil', `luis${at}@acme.test`);
+    const [{ eventId, attempts }] = await delivered(); // so the second was handled to its end
+    assert.deepEqual(attempts.map(({ status }) => status), [what === 'was a 500' ? 500 : null, 204]);
+    assert.deepEqual(arrived.map(({ body }) => JSON.parse(body).id), [eventId, eventId]);
+    assert.equal(messages.length, 1);
+    assert.equal(customers.length, 1);
+  });
+}
+
+test('Standard Webhooks libraries accept a delivery as it arrived, and nothing that was changed', async (t) => {
+  const { secret, arrived, delivered } = await subscribe(t);
   await hire('Eva Sanz', 'eva@acme.test');
-  const { headers, body } = await eventually(() => got[0]);
-  const library = new Webhook(endpoint.secret);
+  await delivered();
+  const [{ headers, body }] = arrived;
+  const library = new Webhook(secret);
   assert.equal(library.verify(body, headers).data.fullName, 'Eva Sanz');
-  assert.throws(() => library.verify(String(body).replace('Eva', 'Eve'), headers));
-  assert.throws(() => library.verify(body, { ...headers, 'webhook-id': 'evt_other' }));
-  await stop();
+  const refused = (...args) => assert.throws(() => library.verify(...args), WebhookVerificationError);
+  refused(String(body).replace('Eva', 'Eve'), headers);
+  refused(body, { ...headers, 'webhook-id': 'evt_other' });
+  refused(body, { ...headers, 'webhook-timestamp': String(headers['webhook-timestamp'] - 1) });
 });
 
-test("Stripe's verifier accepts a delivery, and nothing that was changed", async () => {
-  const { got, endpoint, stop } = await raw();
+test("Stripe's verifier accepts a delivery as it arrived, and nothing that was changed", async (t) => {
+  const { secret, arrived, delivered } = await subscribe(t);
   await hire('Pau Mas', 'pau@acme.test');
-  const { headers, body } = await eventually(() => got[0]);
+  await delivered();
+  const [{ headers, body }] = arrived;
   const signature = headers['x-orq-signature'];
   const { webhooks } = new Stripe('rk_test_x');
-  assert.equal(webhooks.constructEvent(body, signature, endpoint.secret).type, 'employee.created');
-  assert.throws(() => webhooks.constructEvent(String(body).replace('Pau', 'Pol'), signature, endpoint.secret));
-  assert.throws(() => webhooks.constructEvent(body, signature, 'whsec_b3RoZXI='));
-  await stop();
+  assert.equal(webhooks.constructEvent(body, signature, secret).data.fullName, 'Pau Mas');
+  const refused = (...args) => assert.throws(() => webhooks.constructEvent(...args), Stripe.errors.StripeSignatureVerificationError);
+  refused(String(body).replace('Pau', 'Pol'), signature, secret);
+  refused(body, signature, 'whsec_b3RoZXI=');
 });
 
-test('names in every script arrive byte for byte', async () => {
-  const { got, endpoint, stop } = await raw();
-  const names = ['Zoë Ñandú 🌻', '東京 太郎', 'علي حسن', '"Ana" \\ </script>', 'e\u0301 and é', '👩🏽‍💻'];
-  for (const [at, name] of names.entries()) await hire(name, `n${at}@acme.test`);
-  await eventually(() => got.length === names.length);
-  const arrived = got.map(({ body }) => JSON.parse(body).data.fullName);
-  assert.deepEqual(arrived.toSorted(), names.toSorted());
-  assert.ok(got.every(({ headers, body }) => verify(body, headers['x-orq-signature'], endpoint.secret)));
-  await stop();
+test('names in every script make the whole trip byte for byte, and their signatures hold', async (t) => {
+  const { secret, arrived, messages, customers, delivered } = await recipe(t);
+  const names = ['Zoë Ñandú 🌻', '東京 太郎', 'علي حسن', '<b>Ana</b> & "Co" \\', 'e\u0301 is not \u00e9', '👩🏽‍💻'];
+  const hired = await Promise.all(names.map((name, at) => hire(name, `name${at}@acme.test`)));
+  await delivered(names.length);
+
+  for (const { headers, body } of arrived) {
+    const { fullName } = JSON.parse(body).data;
+    assert.ok(body.includes(JSON.stringify(fullName)), 'UTF-8 as it is, without \\u escapes');
+    assert.ok(verify(body, headers['x-orq-signature'], secret));
+    new Webhook(secret).verify(body, headers);
+    new Stripe('rk_test_x').webhooks.constructEvent(body, headers['x-orq-signature'], secret);
+  }
+  const same = (got) => assert.deepEqual(got.toSorted(), names.toSorted());
+  same(arrived.map(({ body }) => JSON.parse(body).data.fullName));
+  same(customers.map(({ form }) => form.name));
+  const unescaped = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+  same(messages.map(({ form }) => unescaped(form.text).slice('Damos la bienvenida a '.length, -' (Ventas)'.length)));
+  const kept = await Promise.all(hired.map(({ id }) => api('GET', `/v1/employees/${id}`)));
+  same(kept.map(({ fullName }) => fullName));
 });
 
-test('a forged or stale request to the handler does nothing', async () => {
+test('a forged or stale request to the handler is refused and does nothing', async (t) => {
   const secret = 'whsec_test';
   const never = () => assert.fail('nothing may be called');
-  const server = receiver({ secret, slack: { chat: { postMessage: never } }, stripe: { customers: { create: never } }, orquiva: {} });
-  servers.push(server);
-  const port = await listen(server);
-  const body = JSON.stringify({ id: 'evt_1', type: 'employee.created', data: { id: 'emp_1' } });
+  const slack = { chat: { postMessage: never } };
+  const stripe = { customers: { create: never } };
+  const port = await listen(t, handler({ secret, slack, stripe, orquiva: { token: never } }));
+  const body = JSON.stringify({ id: 'evt_1', type: 'employee.created', data: { id: 'emp_1', fullName: 'Eve' } });
   const sign = (t, text = body, key = secret) => `t=${t},v1=${createHmac('sha256', key).update(`${t}.${text}`).digest('hex')}`;
   const now = Math.floor(Date.now() / 1000);
-  for (const signature of [undefined, '', 't=,v1=', `t=${now}`, sign(now, '{}'), sign(now, body, 'other'), sign(now - 301), sign(now + 301), sign(NaN)]) {
-    const headers = signature === undefined ? {} : { 'x-orq-signature': signature };
+  assert.ok(verify(body, sign(now), secret), 'signed like this it would be accepted');
+  const wrong = ['t=,v1=', `t=${now}`, `t=${now},v1=`, sign(now, '{}'), sign(now, body, 'other'), sign(now - 301), sign(now + 302), sign(NaN)];
+  for (const headers of [{}, ...wrong.map((signature) => ({ 'x-orq-signature': signature }))]) {
     const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers, body });
-    assert.equal(answer.status, 401, signature);
+    assert.equal(answer.status, 401, headers['x-orq-signature']);
   }
 });
 
-test('over the limit the answer says how long to wait', async () => {
-  const small = await company(orquiva, 'free');
-  const token = await small.token();
-  const call = () => fetch(`${orquiva.url}/v1/employees`, { headers: { authorization: `Bearer ${token}` } });
-  for (let count = 0; count < 100; count += 1) assert.equal((await call()).status, 200);
-  const refused = await call();
+test('the request over the limit is told how long to wait, and a client that backs off waits at least that', async () => {
+  const options = { headers: { authorization: `Bearer ${await small.token()}` } };
+  const url = `${small.url}/v1/employees`;
+  for (let count = 0; count < 100; count += 1) assert.equal((await fetch(url, options)).status, 200);
+  const refused = await fetch(url, options);
   assert.equal(refused.status, 429);
   assert.equal(refused.headers.get('content-type'), 'application/problem+json');
   assert.match(refused.headers.get('retry-after'), /^[1-9]\d?$/);
   assert.equal((await refused.json()).code, 'rate_limited');
+
+  const waits = [];
+  const last = await fetchWithBackoff(url, options, async (milliseconds) => waits.push(milliseconds)); // nobody really waits here
+  assert.equal(last.status, 429);
+  assert.equal(waits.length, 4);
+  assert.ok(waits.every((waited) => waited >= 1000 * last.headers.get('retry-after')), `${waits}`);
 });
