@@ -1,2 +1,252 @@
-//! stub
-fn main() {}
+//! Orquiva's benchmarks: the real server over loopback HTTP, on both engines, each figure beside what the machine
+//! could do at best in the same run, and a ledger at the end that says whether anything was lost.
+
+mod bare;
+mod bench;
+mod child;
+mod ledger;
+mod load;
+mod machine;
+mod postgres;
+mod receipts;
+mod receiver;
+mod rows;
+mod scenarios;
+mod server;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::rc::Rc;
+
+use anyhow::{Context as _, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::bench::{Bench, Pace, Place, folders};
+use crate::postgres::Postgres;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measure the server beside the limits of this machine
+///
+/// PostgreSQL is the one that ORQUIVA_BENCH_POSTGRES=postgres://… names, or one that is started for the run.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    task: Option<Task>,
+    /// On these engines alone
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Engine>,
+    /// These scenarios alone
+    #[arg(long, value_delimiter = ',')]
+    scenario: Vec<Scenario>,
+    /// Length of one side of a round
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=10))]
+    seconds: u64,
+    /// Rounds; the median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
+    rounds: u64,
+    /// Write the table into this file instead of printing it
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// What a child of this program does.
+#[derive(Subcommand)]
+enum Task {
+    /// The bare HTTP server
+    #[command(hide = true)]
+    LimitHttp { length: usize },
+    /// The receiver of webhooks
+    #[command(hide = true)]
+    Receiver { ports: usize },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// POST /oauth/token
+    Tokens,
+    /// GET /v1/employees/{id}
+    Get,
+    /// GET /v1/employees?limit=50
+    List,
+    /// How soon a hire is answered and received, at 100 a second
+    Latency,
+    /// POST /v1/employees, in many companies and in one
+    Hire,
+    /// Deliveries to 1 and to 10 endpoints a company
+    Receipt,
+    /// Memory, and time to start
+    Memory,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("orquiva-bench: the ledger does not balance");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("orquiva-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<bool> {
+    let mut runtime = match cli.task {
+        Some(Task::LimitHttp { .. }) => tokio::runtime::Builder::new_multi_thread(),
+        // One thread makes the load, and one receives: that is cheaper than two that share the work.
+        Some(Task::Receiver { .. }) | None => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build()?;
+    match cli.task {
+        Some(Task::LimitHttp { length }) => runtime.block_on(bare::serve(length)).map(|()| true),
+        Some(Task::Receiver { ports }) => runtime.block_on(receiver::run(ports)).map(|()| true),
+        None => runtime.block_on(async {
+            tokio::select! {
+                measured = measure(&cli) => measured,
+                stopped = asked_to_stop() => stopped.map(|()| false),
+            }
+        }),
+    }
+}
+
+/// Ends the run in good order, so that no server is left behind.
+async fn asked_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    anyhow::bail!("stopped")
+}
+
+/// Measures what was asked for; whether every ledger balances.
+async fn measure(cli: &Cli) -> anyhow::Result<bool> {
+    let (folder, target) = folders()?;
+    let program = build_server(&folder)?;
+    let mut text = heading(&program, &target)?;
+    let mut balances = true;
+    let wanted = |engine| cli.only.is_empty() || cli.only.contains(&engine);
+    if wanted(Engine::Sqlite) {
+        let place = Place { program: program.clone(), target: target.clone(), postgres: None };
+        balances &= measure_engine(cli, place, &format!("SQLite {}", rusqlite::version()), &mut text).await?;
+    }
+    if wanted(Engine::Postgres) {
+        match Postgres::open(&target).await? {
+            Some(postgres) => {
+                let postgres = Rc::new(postgres);
+                let title = format!("PostgreSQL {}", postgres.version);
+                let place = Place { program, target, postgres: Some(postgres.clone()) };
+                balances &= measure_engine(cli, place, &title, &mut text).await?;
+                postgres.clean().await?;
+            }
+            None => {
+                let skipped = "PostgreSQL is not installed here, so it was not measured.";
+                eprintln!("{skipped}");
+                text.push_str(&format!("\n## PostgreSQL\n\n{skipped}\n"));
+            }
+        }
+    }
+    show(cli, &text)?;
+    Ok(balances)
+}
+
+/// The server beside this program. Under `cargo run` it is built first, so that it is never an old one.
+fn build_server(folder: &Path) -> anyhow::Result<PathBuf> {
+    ensure!(
+        !cfg!(debug_assertions),
+        "only a release build is worth measuring: cargo run --release -p orquiva-bench"
+    );
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let built = Command::new(cargo).args(["build", "--release", "--quiet", "-p", "orquiva"]).status()?;
+        ensure!(built.success(), "the server cannot be built: cargo build --release -p orquiva");
+    }
+    let program = folder.join("orquiva");
+    let missing =
+        || format!("the server is missing in {}: cargo build --release -p orquiva", folder.display());
+    ensure!(program.is_file(), missing());
+    Ok(program)
+}
+
+/// Runs the scenarios on one engine and adds its table to `text`.
+async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String) -> anyhow::Result<bool> {
+    eprintln!("{title}: setting up");
+    let pace = Pace { seconds: cli.seconds, rounds: usize::try_from(cli.rounds)? };
+    let mut bench = Bench::set_up(place, pace).await?;
+    let mut rows = Vec::new();
+    for scenario in Scenario::value_variants() {
+        if !cli.scenario.is_empty() && !cli.scenario.contains(scenario) {
+            continue;
+        }
+        eprintln!("{title}: {scenario:?}");
+        let bench = &mut bench;
+        let measured = match scenario {
+            Scenario::Tokens => scenarios::tokens(bench).await,
+            Scenario::Get => scenarios::get(bench).await,
+            Scenario::List => scenarios::list(bench).await,
+            Scenario::Latency => receipts::latency(bench).await,
+            Scenario::Hire => scenarios::hire(bench).await,
+            Scenario::Receipt => receipts::receipts(bench).await,
+            Scenario::Memory => scenarios::memory_and_start(bench).await,
+        };
+        let failed = || format!("{title}: {scenario:?} failed. {}", bench.complaints().join("\n"));
+        rows.extend(measured.with_context(failed)?);
+    }
+    bench.settle_deliveries().await?;
+    let (mut remarks, balances) = bench.ledger.close(&bench.database).await?;
+    for remark in &remarks {
+        eprintln!("{remark}");
+    }
+    remarks.extend(bench.complaints());
+    text.push_str(&table::table(title, &rows, &remarks));
+    Ok(balances)
+}
+
+/// What was measured, on what, and how to do it again.
+fn heading(program: &Path, target: &Path) -> anyhow::Result<String> {
+    let version = Command::new(program).arg("--version").output()?.stdout;
+    let version = String::from_utf8_lossy(&version);
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    // Where the table went is no part of how to get it.
+    if let Some(at) = args.iter().position(|arg| arg.starts_with("--out")) {
+        let end = if args[at] == "--out" { at + 2 } else { at + 1 };
+        args.drain(at..end.min(args.len()));
+    }
+    let command = format!("cargo run --release -p orquiva-bench -- {}", args.join(" "));
+    Ok(format!(
+        "# Measured\n\n- Machine: {}\n- Version: {}\n- Command: `{}`\n\n\
+         Load generator, servers and limits share the machine; each limit ran in turn with ours, so judge by the ratios \
+         and by CPU time. {} clients with kept-alive connections; medians over the rounds. CPU is that of the server \
+         with all processes of PostgreSQL, the making of the load apart. Everything durable: fsync at each commit. \
+         A target that begins with `aim` is the architecture's.\n",
+        machine::describe(target)?,
+        version.trim(),
+        command.trim_end_matches([' ', '-']),
+        load::CLIENTS,
+    ))
+}
+
+#[expect(clippy::print_stdout, reason = "the table is this program's answer")]
+fn show(cli: &Cli, text: &str) -> anyhow::Result<()> {
+    match &cli.out {
+        Some(file) => {
+            std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+        }
+        None => {
+            println!("{text}");
+            Ok(())
+        }
+    }
+}
