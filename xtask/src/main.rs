@@ -1,17 +1,12 @@
 //! The project's own chores: `cargo xtask test` checks everything, `cargo xtask postgres` starts a PostgreSQL to try things on.
 #![expect(clippy::print_stdout, reason = "a chore talks to whoever started it")]
 
-mod postgres;
-mod tools;
-mod watch;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use postgres::Postgres;
-use watch::Watch;
+use xtask::{Postgres, Watch, tools};
 
 const USAGE: &str = "cargo xtask test [--only STEP[,STEP…]]   check everything, or only these steps
 cargo xtask postgres                     start a throw-away PostgreSQL and keep it until Ctrl-C

@@ -15,14 +15,14 @@ use crate::watch::Watch;
 const ACCOUNT: &str = "postgres";
 
 /// A running server.
-pub(crate) struct Postgres {
+pub struct Postgres {
     programs: PathBuf,
     port: u16,
 }
 
 impl Postgres {
     /// Starts a server; a missing PostgreSQL is installed where that is possible.
-    pub(crate) fn start(watch: &mut Watch) -> anyhow::Result<Self> {
+    pub fn start(watch: &mut Watch) -> anyhow::Result<Self> {
         let programs = match programs() {
             Some(found) => found,
             None => {
@@ -70,12 +70,12 @@ impl Postgres {
     }
 
     /// The address of a database.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://orquiva@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Makes an empty database and returns its address.
-    pub(crate) fn fresh_database(&self, name: &str) -> anyhow::Result<String> {
+    pub fn fresh_database(&self, name: &str) -> anyhow::Result<String> {
         let made = self.client("createdb").arg(name).status()?;
         ensure!(made.success(), "createdb ended with {made}");
         Ok(self.url(name))

@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 
 /// The full path of a program.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
+pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// Makes sure that a program is there; a missing one is installed from its Debian package where that is possible.
-pub(crate) fn need(name: &str, package: &str) -> anyhow::Result<()> {
+pub fn need(name: &str, package: &str) -> anyhow::Result<()> {
     match find(name) {
         Some(_) => Ok(()),
         None => install(package).with_context(|| format!("{name} is missing")),
@@ -20,7 +20,7 @@ pub(crate) fn need(name: &str, package: &str) -> anyhow::Result<()> {
 }
 
 /// Installs a Debian package.
-pub(crate) fn install(package: &str) -> anyhow::Result<()> {
+pub fn install(package: &str) -> anyhow::Result<()> {
     if find("apt-get").is_none() || !is_root()? {
         bail!(
             "install {package} (on Debian, as root: apt-get install {package}), or choose steps with --only"
@@ -37,7 +37,7 @@ pub(crate) fn install(package: &str) -> anyhow::Result<()> {
 }
 
 /// Whether this process is root's.
-pub(crate) fn is_root() -> anyhow::Result<bool> {
+pub fn is_root() -> anyhow::Result<bool> {
     let id = Command::new("id").arg("-u").stderr(Stdio::inherit()).output().context("id cannot be run")?;
     Ok(id.stdout.trim_ascii() == b"0")
 }

@@ -28,14 +28,15 @@ rm -rf "$1"
 "#;
 
 /// The shell that watches, and the folder that it removes.
-pub(crate) struct Watch {
+pub struct Watch {
     shell: Child,
     folder: PathBuf,
     server: Option<Child>,
 }
 
 impl Watch {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    /// Starts watching.
+    pub fn start() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("orquiva-xtask-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let mut shell = Command::new("sh");
@@ -46,14 +47,14 @@ impl Watch {
     }
 
     /// An empty folder that goes with the chore.
-    pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder = self.folder.join(name);
         std::fs::create_dir(&folder)?;
         Ok(folder)
     }
 
     /// Runs a command to its end; it has to succeed.
-    pub(crate) fn run(&mut self, command: &mut Command) -> anyhow::Result<()> {
+    pub fn run(&mut self, command: &mut Command) -> anyhow::Result<()> {
         let program = Path::new(command.get_program()).display().to_string();
         let mut child =
             command.process_group(0).spawn().with_context(|| format!("{program} cannot be started"))?;
@@ -65,14 +66,19 @@ impl Watch {
     }
 
     /// Takes over a server, to take it down in the end.
-    pub(crate) fn server(&mut self, child: Child) -> anyhow::Result<()> {
+    pub fn server(&mut self, child: Child) -> anyhow::Result<()> {
         self.tell("server", &child.id().to_string())?;
         self.server = Some(child);
         Ok(())
     }
 
+    /// The server's process id; 0 without one.
+    pub fn server_pid(&self) -> u32 {
+        self.server.as_ref().map_or(0, Child::id)
+    }
+
     /// Whether the server has ended by itself.
-    pub(crate) fn server_has_ended(&mut self) -> anyhow::Result<bool> {
+    pub fn server_has_ended(&mut self) -> anyhow::Result<bool> {
         Ok(self.server.as_mut().map(Child::try_wait).transpose()?.flatten().is_some())
     }
 

@@ -14,7 +14,10 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
     let node = base.node(url.clone(), network.allow_private_webhooks).await?;
-    println!("Orquiva listens on {url}");
+    println!("Orquiva listens on {}", address(&listener)?);
+    if network.public_url.is_some() {
+        tracing::info!("clients reach it at {url}, the issuer of every token");
+    }
     if network.allow_private_webhooks {
         tracing::warn!("webhooks may go to private addresses: do not expose this server to the Internet");
     }
@@ -31,12 +34,20 @@ pub async fn listen(network: &Network) -> anyhow::Result<(TcpListener, String)> 
     let listener = TcpListener::bind(network.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another with --listen", network.listen))?;
+    let url = match &network.public_url {
+        Some(url) => url.clone(),
+        None => address(&listener)?,
+    };
+    Ok((listener, url))
+}
+
+/// Where a browser on this machine finds what listens.
+fn address(listener: &TcpListener) -> anyhow::Result<String> {
     let at = listener.local_addr()?;
-    let url = network.public_url.clone().unwrap_or_else(|| match at.ip().is_unspecified() {
+    Ok(match at.ip().is_unspecified() {
         true => format!("http://localhost:{}", at.port()),
         false => format!("http://{at}"),
-    });
-    Ok((listener, url))
+    })
 }
 
 /// Web, worker and the watch over clients, until `stop`.
