@@ -71,11 +71,32 @@ impl Store {
         F: FnOnce(Tx) -> R + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
+        self.submit(company.into(), true, verb).await
+    }
+
+    /// Runs `verb` as [`Self::write`] does, and stores nothing of it: the answer tells what would be.
+    pub async fn rehearse<T, E, F, R>(&self, company: CompanyId, verb: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(Tx) -> R + Send + 'static,
+        R: Future<Output = Result<T, E>> + Send,
+    {
+        self.submit(Some(company), false, verb).await
+    }
+
+    async fn submit<T, E, F, R>(&self, company: Option<CompanyId>, store: bool, verb: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(Tx) -> R + Send + 'static,
+        R: Future<Output = Result<T, E>> + Send,
+    {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
             Box::pin(async move {
                 let result = verb(tx).await;
-                let keep = result.is_ok();
+                let keep = store && result.is_ok();
                 let answer = Box::new(move |lost: Option<StoreError>| {
                     // A caller that went away needs no answer; what it asked for is done.
                     drop(reply.send(lost.map_or(result, |lost| Err(lost.into()))));
@@ -83,7 +104,7 @@ impl Store {
                 Settled { keep, answer }
             })
         });
-        let queue = self.writer(company.into());
+        let queue = self.writer(company);
         let gone = |what: &str| E::from(StoreError::Unavailable(what.to_owned()));
         queue.send(job).await.map_err(|_| gone("the writer has stopped"))?;
         answer.await.map_err(|_| gone("the writer gave no answer"))?

@@ -22,19 +22,24 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// An idempotency key. It belongs to its client.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// In which company.
+    pub company: CompanyId,
+    /// Whose.
+    pub client: ClientId,
+    /// As it was sent.
+    pub text: String,
+}
+
 /// The answer that was given under this key since `since`, and the fingerprint of the request that it was given to.
-pub async fn find(
-    tx: &Tx,
-    company: CompanyId,
-    client: ClientId,
-    key: &str,
-    since: Timestamp,
-) -> Result<Option<(Vec<u8>, Answer)>, StoreError> {
+pub async fn find(tx: &Tx, key: &Key, since: Timestamp) -> Result<Option<(Vec<u8>, Answer)>, StoreError> {
     let sql = sql!(
         "select fingerprint, status, location, etag, body from idempotency
           where company_id = $1 and client_id = $2 and key = $3 and created_at > $4"
     );
-    tx.first(sql, args![company, client, key, since], |row| {
+    tx.first(sql, args![key.company, key.client, &key.text, since], |row| {
         let status = u16::try_from(row.int(1)?).map_err(StoreError::broken)?;
         Ok((
             row.bytes(0)?,
@@ -44,12 +49,11 @@ pub async fn find(
     .await
 }
 
-/// Keeps an answer, in the transaction that did what it tells. An expired one under the same key gives way.
+/// Keeps an answer, in the transaction that did what it tells. An expired one under the same key gives way; one that
+/// another node gave meanwhile does not, and undoes this transaction: of two at once, one is carried out.
 pub async fn keep(
     tx: &Tx,
-    company: CompanyId,
-    client: ClientId,
-    key: &str,
+    key: &Key,
     fingerprint: &[u8],
     answer: &Answer,
     now: Timestamp,
@@ -64,8 +68,18 @@ pub async fn keep(
     );
     let Answer { status, location, etag, body } = answer;
     let expired = now.plus(-KEPT);
-    let args =
-        args![company, client, key, fingerprint, i64::from(*status), location, etag, body, now, expired];
+    let args = args![
+        key.company,
+        key.client,
+        &key.text,
+        fingerprint,
+        i64::from(*status),
+        location,
+        etag,
+        body,
+        now,
+        expired
+    ];
     match tx.run(sql, args).await? {
         0 => Err(StoreError::Duplicate("Idempotency-Key")),
         _ => Ok(()),

@@ -1,8 +1,7 @@
-//! The body of a write: JSON, whatever its content type says as long as it may be JSON, and the idempotency key.
+//! The body of a write: JSON, whatever its content type says as long as it may be JSON, with the write's terms.
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -11,6 +10,7 @@ use orquiva_core::Code;
 use serde_json::Value;
 
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Most bytes of a body.
 const MOST: usize = 1024 * 1024;
@@ -18,25 +18,10 @@ const MOST: usize = 1024 * 1024;
 /// The time that a client has to send it.
 const TIME: Duration = Duration::from_secs(15);
 
-/// A JSON body and the key under which the request is carried out once.
+/// A JSON body and the terms on which it is carried out.
 pub(crate) struct Body {
     pub(crate) json: Value,
-    pub(crate) once: Option<Once>,
-}
-
-/// An idempotency key and the request that it stands for.
-#[derive(Clone, Debug)]
-pub(crate) struct Once {
-    pub(crate) key: String,
-    /// SHA-256 of method, path without version, and body.
-    pub(crate) fingerprint: Vec<u8>,
-}
-
-impl Once {
-    /// The place for which the answer is sealed.
-    pub(crate) fn place(&self) -> String {
-        format!("idempotency/{}", self.key)
-    }
+    pub(crate) terms: Terms,
 }
 
 impl<S: Sync> FromRequest<S> for Body {
@@ -44,20 +29,10 @@ impl<S: Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         may_be_json(request.headers())?;
-        let key = idempotency_key(request.headers())?;
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
-        let bytes = read(request).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = read(body).await?;
         let json = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-        let once = key.map(|key| {
-            let mut hash = Context::new(&SHA256);
-            for part in [method.as_str(), " ", path.strip_prefix("/v1").unwrap_or(&path), "\n"] {
-                hash.update(part.as_bytes());
-            }
-            hash.update(&bytes);
-            Once { key, fingerprint: hash.finish().as_ref().to_vec() }
-        });
-        Ok(Self { json, once })
+        Ok(Self { json, terms: Terms::of(&parts, &bytes)? })
     }
 }
 
@@ -80,20 +55,8 @@ fn may_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     if known && utf8 { Ok(()) } else { Err(refused()) }
 }
 
-/// The key, quoted as the draft has it or bare as many clients send it: 1 to 255 visible ASCII characters.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let valid = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    match valid {
-        true => Ok(Some(key.to_owned())),
-        false => Err(Code::InvalidIdempotencyKey.into()),
-    }
-}
-
-async fn read(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), MOST);
+async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
+    let body = Limited::new(body, MOST);
     let collected =
         tokio::time::timeout(TIME, body.collect()).await.map_err(|_| Problem::from(Code::RequestTimeout))?;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {

@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod body;
 mod caller;
+mod condition;
 mod cursor;
 mod limits;
 mod oauth;
@@ -12,6 +13,7 @@ mod params;
 mod problem;
 mod request;
 mod server;
+mod terms;
 mod tokens;
 mod write;
 
@@ -23,7 +25,9 @@ use axum::{Router, middleware};
 
 /// Every route. The API is served under `/v1` and, as the company's pinned version, without it.
 pub fn router(app: App) -> Router {
-    let api = api::router().route_layer(middleware::from_fn_with_state(app.clone(), caller::authenticate));
+    let api = api::router()
+        .route_layer(middleware::from_fn(condition::answer_if_changed))
+        .route_layer(middleware::from_fn_with_state(app.clone(), caller::authenticate));
     Router::new()
         .nest("/v1", api.clone())
         .merge(api)

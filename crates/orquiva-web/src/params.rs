@@ -8,6 +8,9 @@ use orquiva_core::{Fault, FieldError, field};
 
 use crate::problem::Problem;
 
+/// Every write knows it: answer what would be, and store nothing.
+const DRY_RUN: &str = "dryRun";
+
 /// The parameters that a request brought and that no one has taken yet.
 pub(crate) struct Params {
     given: Vec<(String, String)>,
@@ -22,8 +25,22 @@ impl<S: Sync> FromRequestParts<S> for Params {
         let query = parts.uri.query().unwrap_or_default();
         let given = url::form_urlencoded::parse(query.as_bytes());
         let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
-        Ok(Self { given: given.map(own).collect(), known: Vec::new(), faults: Vec::new() })
+        let mut params = Self { given: given.map(own).collect(), known: Vec::new(), faults: Vec::new() };
+        if !parts.method.is_safe() {
+            params.take(DRY_RUN, |text| match text {
+                "true" | "false" => Ok(()),
+                _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
+            });
+        }
+        Ok(params)
     }
+}
+
+/// Whether a query asks for a dry run. [`Params`] refuses what is neither true nor false; until then it counts
+/// as true, so that nothing is stored by mistake.
+pub(crate) fn is_dry_run(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes())
+        .any(|(name, value)| name == DRY_RUN && !value.is_empty() && value != "false")
 }
 
 impl Params {

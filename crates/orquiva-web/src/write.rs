@@ -1,25 +1,21 @@
-//! A write: one transaction, and its answer kept under the request's idempotency key.
+//! A write: one transaction, and its answer kept under the request's idempotency key; or a rehearsal of it.
 
-use orquiva_core::Code;
 use orquiva_core::event::Actor;
+use orquiva_core::{Code, Timestamp};
 use orquiva_people::Pen;
-use orquiva_store::{Tx, idempotency};
+use orquiva_store::Tx;
+use orquiva_store::idempotency::{self, Key};
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::body::Once;
 use crate::caller::Caller;
 use crate::problem::Problem;
+use crate::terms::{Once, Terms};
 
 impl App {
     /// Runs a verb in one transaction with the record of its answer: a repeat under the same
-    /// idempotency key gets that answer, and nothing is done twice.
-    pub(crate) async fn write<F, R>(
-        &self,
-        caller: &Caller,
-        once: Option<Once>,
-        verb: F,
-    ) -> Result<Answer, Problem>
+    /// idempotency key gets that answer, and nothing is done twice. A dry run is undone, and leaves the key alone.
+    pub(crate) async fn write<F, R>(&self, caller: &Caller, terms: Terms, verb: F) -> Result<Answer, Problem>
     where
         F: FnOnce(Tx, Pen) -> R + Send + 'static,
         R: Future<Output = Result<Answer, Problem>> + Send,
@@ -31,31 +27,67 @@ impl App {
             now: self.clock.now(),
             mint: self.mint.clone(),
         };
-        let running =
-            once.as_ref().map(|once| self.enter((company, client, once.key.clone()))).transpose()?;
-        let app = self.clone();
-        let answer = self
-            .store
-            .write(company, move |tx: Tx| async move {
-                let Some(once) = once else { return verb(tx, pen).await };
-                let now = pen.now;
-                let known =
-                    idempotency::find(&tx, company, client, &once.key, now.plus(-idempotency::KEPT)).await?;
-                if let Some((fingerprint, kept)) = known {
-                    return match fingerprint == once.fingerprint {
-                        true => app.unseal(&once, kept),
-                        false => Err(Code::IdempotencyMismatch.into()),
-                    };
-                }
-                let answer = verb(tx.clone(), pen).await?;
-                let kept = app.seal(&once, &answer);
-                idempotency::keep(&tx, company, client, &once.key, &once.fingerprint, &kept, now).await?;
-                Ok(answer)
-            })
-            .await?;
-        drop(running);
+        let Terms { once, dry_run } = terms;
+        let answer = match once {
+            _ if dry_run => {
+                let answer = self.store.rehearse(company, move |tx| verb(tx, pen)).await?;
+                return Ok(Answer { dry_run, ..answer });
+            }
+            None => self.store.write(company, move |tx| verb(tx, pen)).await,
+            Some(once) => self.write_once(caller, once, pen, verb).await,
+        }?;
         self.wake.notify_one(); // only to be quick: the worker would find it anyway
         Ok(answer)
+    }
+
+    async fn write_once<F, R>(
+        &self,
+        caller: &Caller,
+        once: Once,
+        pen: Pen,
+        verb: F,
+    ) -> Result<Answer, Problem>
+    where
+        F: FnOnce(Tx, Pen) -> R + Send + 'static,
+        R: Future<Output = Result<Answer, Problem>> + Send,
+    {
+        let key = Key { company: caller.company, client: caller.client, text: once.key.clone() };
+        let (app, now) = (self.clone(), pen.now);
+        let _running = self.enter((key.company, key.client, key.text.clone()))?;
+        let (own, same) = (key.clone(), once.clone());
+        let written = self.store.write(key.company, move |tx: Tx| async move {
+            if let Some(known) = app.answered(&tx, &own, &same, now).await? {
+                return Ok(known);
+            }
+            let answer = verb(tx.clone(), pen).await?;
+            idempotency::keep(&tx, &own, &same.fingerprint, &app.seal(&same, &answer), now).await?;
+            Ok(answer)
+        });
+        let refused = match written.await {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        // Another node may have been quicker under the same key: then its answer is the answer, and the reason
+        // for which we were refused is what it did.
+        match self.store.read().await {
+            Ok(tx) => self.answered(&tx, &key, &once, now).await?.ok_or(refused),
+            Err(_) => Err(refused),
+        }
+    }
+
+    /// The answer that was given under a key, if it was given to the same request.
+    async fn answered(
+        &self,
+        tx: &Tx,
+        key: &Key,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Problem> {
+        match idempotency::find(tx, key, now.plus(-idempotency::KEPT)).await? {
+            Some((fingerprint, kept)) if fingerprint == once.fingerprint => self.unseal(once, kept).map(Some),
+            Some(_) => Err(Code::IdempotencyMismatch.into()),
+            None => Ok(None),
+        }
     }
 
     fn seal(&self, once: &Once, answer: &Answer) -> idempotency::Answer {
@@ -68,6 +100,6 @@ impl App {
         let body = self.key.open(&kept.body, &once.place()).map_err(Problem::internal)?;
         let body = String::from_utf8(body.to_vec()).map_err(Problem::internal)?;
         let idempotency::Answer { status, location, etag, .. } = kept;
-        Ok(Answer { status, location, etag, body, replayed: true })
+        Ok(Answer { status, location, etag, body, replayed: true, dry_run: false })
     }
 }

@@ -1,8 +1,7 @@
 //! `/v1/employees`: hire, look, list, change, remove.
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 use orquiva_core::employee::{Email, Employee, NewEmployee, Status, department_key, valid_system};
 use orquiva_core::id::EmployeeId;
 use orquiva_core::{Code, Fault, Scope};
@@ -10,13 +9,15 @@ use orquiva_people as people;
 use orquiva_store::employee::{self, Filter};
 use serde_json::json;
 
-use crate::answer::{Answer, names, to_json};
+use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
+use crate::condition::IfMatch;
 use crate::cursor::{Bound, page};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub(super) async fn create(
@@ -28,29 +29,24 @@ pub(super) async fn create(
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
     let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
-    app.write(&caller, body.once, move |tx, pen| async move {
+    app.write(&caller, body.terms, move |tx, pen| async move {
         let hired = people::hire(&tx, &pen, new).await?;
         Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), to_json(&hired)))
     })
     .await
 }
 
-/// One employee. With `If-None-Match` an unchanged one is 304, and free.
+/// One employee.
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesRead)?;
     params.finish()?;
     let tx = app.store.read().await?;
-    let found = employee::get(&tx, caller.company, known(&id)?).await?;
-    match names(&headers, header::IF_NONE_MATCH, &found.etag()) {
-        Some(true) => Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, found.etag())]).into_response()),
-        Some(false) | None => Ok(Answer::employee(&found).into_response()),
-    }
+    Ok(Answer::employee(&employee::get(&tx, caller.company, known(&id)?).await?))
 }
 
 /// The employees of the company, in the order in which they were hired here.
@@ -95,14 +91,15 @@ pub(super) async fn change(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    headers: HeaderMap,
+    expected: IfMatch,
     body: Body,
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
     let (id, patch) = (known(&id)?, body.json);
-    app.write(&caller, body.once, move |tx, pen| async move {
-        let changed = people::change(&tx, &pen, id, &patch, |employee| is_meant(&headers, employee)).await?;
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let holds = |employee: &Employee| expected.holds(&employee.etag());
+        let changed = people::change(&tx, &pen, id, &patch, holds).await?;
         Ok(Answer::employee(&changed))
     })
     .await
@@ -114,20 +111,17 @@ pub(super) async fn delete(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    headers: HeaderMap,
+    expected: IfMatch,
+    terms: Terms,
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
     let id = known(&id)?;
-    app.write(&caller, None, move |tx, pen| async move {
-        people::remove(&tx, &pen, id, |employee| is_meant(&headers, employee)).await?;
+    app.write(&caller, terms, move |tx, pen| async move {
+        people::remove(&tx, &pen, id, |employee| expected.holds(&employee.etag())).await?;
         Ok(Answer::nothing())
     })
     .await
-}
-
-fn is_meant(headers: &HeaderMap, employee: &Employee) -> bool {
-    names(headers, header::IF_MATCH, &employee.etag()).unwrap_or(true)
 }
 
 /// A text that is no employee's id names nobody, like an id that was never given.

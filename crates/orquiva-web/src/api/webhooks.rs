@@ -14,9 +14,11 @@ use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
+use crate::condition::{IfMatch, etag_of};
 use crate::cursor::{Bound, page};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Creates an endpoint. Its secret is in this answer and in no other.
 pub(super) async fn create(
@@ -29,7 +31,7 @@ pub(super) async fn create(
     params.finish()?;
     let new = NewWebhook::parse(&body.json, app.allow_private_webhooks).map_err(Problem::fields)?;
     let (key, chance) = (app.key.clone(), app.chance.clone());
-    app.write(&caller, body.once, move |tx, pen| async move {
+    app.write(&caller, body.terms, move |tx, pen| async move {
         let most = company::get(&tx, pen.company).await?.plan.max_webhooks();
         if webhook::count(&tx, pen.company).await? >= most {
             return Err(Problem::from(Code::LimitReached).because(
@@ -101,11 +103,17 @@ pub(super) async fn delete(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
+    expected: IfMatch,
+    terms: Terms,
 ) -> Result<Answer, Problem> {
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
     let id = known(&id)?;
-    app.write(&caller, None, move |tx, pen| async move {
+    app.write(&caller, terms, move |tx, pen| async move {
+        let before = webhook::get(&tx, pen.company, id).await?;
+        if !expected.holds(&etag_of(to_json(&before).as_bytes())) {
+            return Err(Code::PreconditionFailed.into());
+        }
         webhook::delete(&tx, pen.company, id).await?;
         let lane = Lane { company: pen.company, webhook: id };
         delivery::end_waiting(&tx, lane, "cancelled", pen.now).await?;

@@ -37,19 +37,37 @@ pub(crate) struct Orquiva {
     pub(crate) clock: Arc<FrozenClock>,
     pub(crate) base: Base,
     pub(crate) tokens: Arc<Tokens>,
-    _folder: Option<tempfile::TempDir>,
+    database: Database,
+}
+
+/// Where a product keeps its data.
+enum Database {
+    File(tempfile::TempDir),
+    Server(String),
+}
+
+impl Database {
+    fn new_file() -> Self {
+        Self::File(tempfile::tempdir().unwrap())
+    }
+
+    fn settings(&self) -> Settings {
+        match self {
+            Self::File(folder) => Settings::Sqlite { file: folder.path().join("orquiva.db") },
+            Self::Server(url) => {
+                Settings::Postgres { url: Secret::new(url.as_str()), writers: 2, readers: 1 }
+            }
+        }
+    }
 }
 
 /// Runs `test` on a fresh product of each engine.
 pub(crate) async fn on_both(test: impl AsyncFn(Orquiva)) {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = Settings::Sqlite { file: folder.path().join("orquiva.db") };
     eprintln!("on SQLite");
-    test(Orquiva::over(settings, Some(folder), true).await).await;
+    test(Orquiva::over(Database::new_file(), true).await).await;
     if let Some(url) = fresh_postgres().await {
         eprintln!("on PostgreSQL");
-        let settings = Settings::Postgres { url: Secret::new(url), writers: 2, readers: 1 };
-        test(Orquiva::over(settings, None, true).await).await;
+        test(Orquiva::over(Database::Server(url), true).await).await;
     }
 }
 
@@ -67,6 +85,11 @@ pub(crate) async fn fresh_postgres() -> Option<String> {
     Some(format!("{url}?options=-csearch_path%3D{schema}"))
 }
 
+async fn base(database: &Database, clock: Arc<FrozenClock>, seed: u64) -> Base {
+    let store = Store::open(database.settings(), clock.as_ref()).await.unwrap();
+    Base::over(store, clock, Arc::new(SeededChance::new(seed)), MasterKey::new(&[7; 32]))
+}
+
 /// Sends a request to `router` as it is.
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.expect("the router is infallible");
@@ -79,19 +102,21 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
 impl Orquiva {
     /// On SQLite, and with webhooks to the public Internet only.
     pub(crate) async fn strict() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::Sqlite { file: folder.path().join("orquiva.db") };
-        Self::over(settings, Some(folder), false).await
+        Self::over(Database::new_file(), false).await
     }
 
-    async fn over(settings: Settings, folder: Option<tempfile::TempDir>, allow_private: bool) -> Self {
+    async fn over(database: Database, allow_private: bool) -> Self {
         let clock = Arc::new(FrozenClock::at(START));
-        let chance = Arc::new(SeededChance::new(1));
-        let store = Store::open(settings, clock.as_ref()).await.unwrap();
-        let base = Base::over(store, clock.clone(), chance, MasterKey::new(&[7; 32]));
+        let base = base(&database, clock.clone(), 1).await;
         let node = base.node(PUBLIC.to_owned(), allow_private).await.unwrap();
         let router = orquiva_web::router(node.app);
-        Self { router, worker: node.worker, clock, base, tokens: node.tokens, _folder: folder }
+        Self { router, worker: node.worker, clock, base, tokens: node.tokens, database }
+    }
+
+    /// The routes of another node over the same database, with the same clock.
+    pub(crate) async fn another_node(&self) -> Router {
+        let base = base(&self.database, self.clock.clone(), 2).await;
+        orquiva_web::router(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
     }
 
     /// A company on Enterprise with a client that may do everything, and its token.
@@ -179,11 +204,22 @@ impl Caller<'_> {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Answer {
+        self.orq.send(self.written(method, path, headers, body)).await
+    }
+
+    /// The request of [`Self::write`], to be sent anywhere.
+    pub(crate) fn written(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Request<Body> {
         let mut request = self.request(method, path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.orq.send(request.body(Body::from(body.to_string())).unwrap()).await
+        request.body(Body::from(body.to_string())).unwrap()
     }
 
     /// Sends bytes that may be no JSON, under a content type or under none.

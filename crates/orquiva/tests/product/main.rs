@@ -11,6 +11,7 @@ mod harness;
 mod operator;
 mod process;
 mod rate;
+mod safe_writes;
 mod store;
 mod tidy;
 mod tokens;

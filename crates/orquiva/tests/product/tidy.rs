@@ -276,6 +276,18 @@ fn a_statement_over_a_companys_rows_names_the_company() {
 }
 
 #[test]
+fn a_handler_writes_through_the_one_way_that_knows_keys_and_dry_runs() {
+    let mut writing = 0;
+    for file in files(&root().join("crates/orquiva-web/src/api"), &[".rs"]) {
+        let code: String = code(&read(&file)).split_whitespace().collect();
+        let shown = file.file_name().unwrap().display();
+        assert!(!code.contains("store.write("), "{shown} writes past `App::write`");
+        writing += code.matches("app.write(").count();
+    }
+    assert!(writing > 0, "handlers write through `app.write`");
+}
+
+#[test]
 fn files_stay_short_and_clean() {
     let root = root();
     let own = Path::new(file!()).file_name().unwrap();

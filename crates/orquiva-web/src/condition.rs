@@ -1,0 +1,84 @@
+//! Entity tags and the conditions that name them: `If-Match` keeps a stale write out, `If-None-Match` makes an
+//! unchanged read free (RFC 9110 §13).
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt as _;
+
+use crate::problem::Problem;
+
+/// The version of a resource that a write is meant for.
+#[derive(Debug)]
+pub(crate) struct IfMatch(Option<Vec<String>>);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(tags(&parts.headers, header::IF_MATCH)))
+    }
+}
+
+impl IfMatch {
+    /// Whether the resource with this entity tag is meant; without a condition, whichever there is.
+    pub(crate) fn holds(&self, etag: &str) -> bool {
+        self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))
+    }
+}
+
+/// The entity tag of something without a version: the same as long as it is shown in the same bytes.
+pub(crate) fn etag_of(shown: &[u8]) -> String {
+    let mut hash = DefaultHasher::new();
+    hash.write(shown);
+    format!("\"{:016x}\"", hash.finish())
+}
+
+/// Gives every read of JSON an entity tag, and answers 304 to who has it already.
+pub(crate) async fn answer_if_changed(request: Request, next: Next) -> Response {
+    if !matches!(request.method().as_str(), "GET" | "HEAD") {
+        return next.run(request).await;
+    }
+    let known = tags(request.headers(), header::IF_NONE_MATCH);
+    let (mut parts, mut body) = next.run(request).await.into_parts();
+    let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if parts.status != StatusCode::OK || !is_json || body.size_hint().exact().is_none() {
+        return Response::from_parts(parts, body);
+    }
+    if !parts.headers.contains_key(header::ETAG) {
+        let Ok(whole) = body.collect().await else {
+            return Problem::internal("an answer's body broke off").into_response();
+        };
+        let whole = whole.to_bytes();
+        if let Ok(etag) = HeaderValue::try_from(etag_of(&whole)) {
+            parts.headers.insert(header::ETAG, etag);
+        }
+        body = Body::from(whole);
+    }
+    let etag = parts.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
+    // Weak comparison: a proxy may have weakened the tag on its way (RFC 9110 §13.1.2).
+    let is_known = |tag: &String| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag;
+    if known.is_some_and(|tags| tags.iter().any(is_known)) {
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return (StatusCode::NOT_MODIFIED, parts.headers).into_response();
+    }
+    Response::from_parts(parts, body)
+}
+
+/// The entity tags that a header lists; nothing without the header.
+fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Vec<String>> {
+    headers.contains_key(&name).then(|| {
+        let lists = headers.get_all(&name).iter().filter_map(|list| list.to_str().ok());
+        lists.flat_map(split).collect()
+    })
+}
+
+fn split(list: &str) -> impl Iterator<Item = String> {
+    list.split(',').map(|tag| tag.trim().to_owned())
+}
