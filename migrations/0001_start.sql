@@ -24,6 +24,7 @@ create table company (
     id text not null primary key,
     name text not null,
     plan text not null,
+    closed_departments bigint not null,
     created_at bigint not null
 );
 
@@ -47,10 +48,26 @@ create table department (
     id text not null,
     name text not null,
     name_key text not null,
+    code text,
+    parent_id text,
+    lead_ids text not null,
+    version bigint not null,
     created_at bigint not null,
+    updated_at bigint not null,
     primary key (company_id, id)
 );
 create unique index department_name on department (company_id, name_key);
+create unique index department_code on department (company_id, code) where code is not null;
+create index department_parent on department (company_id, parent_id, id);
+
+-- Which departments an employee leads: the other direction of `lead_ids`.
+create table department_lead (
+    company_id text not null,
+    employee_id text not null,
+    department_id text not null,
+    primary key (company_id, employee_id, department_id)
+) {clustered};
+create index department_lead_department on department_lead (company_id, department_id);
 
 create table employee (
     company_id text not null,

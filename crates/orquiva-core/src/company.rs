@@ -15,6 +15,8 @@ pub struct Company {
     pub name: String,
     /// What it pays for.
     pub plan: Plan,
+    /// Whether only `/v1/departments` creates departments; otherwise a hire into a new one does as well.
+    pub closed_departments: bool,
     /// When it was created.
     pub created_at: Timestamp,
 }

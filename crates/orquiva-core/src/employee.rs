@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use crate::field::{self, Fault, FieldError, Fields, line, string};
 use crate::id::{CompanyId, DepartmentId, EmployeeId};
-use crate::text::fold;
 use crate::{Date, Timestamp};
 
 /// Someone who works for a company. Its JSON is both the API's answer and the event's `data`.
@@ -318,17 +317,7 @@ impl Employee {
     /// The names of the fields in which `self` differs from `before`, and what they were:
     /// version and time of change aside.
     pub fn difference(&self, before: &Self) -> (Vec<String>, Value) {
-        let (now, before) = (json!(self), json!(before));
-        let mut changed = Vec::new();
-        let mut previous = serde_json::Map::new();
-        for (name, value) in now.as_object().into_iter().flatten() {
-            let was = &before[name];
-            if was != value && name != "version" && name != "updatedAt" {
-                changed.push(name.clone());
-                previous.insert(name.clone(), was.clone());
-            }
-        }
-        (changed, Value::Object(previous))
+        field::difference(&json!(self), &json!(before))
     }
 
     /// The fields that a client may write, as they stand, without those that are null.
@@ -364,11 +353,6 @@ fn phone(value: &Value) -> Result<String, Fault> {
         && digits.bytes().all(|digit| digit.is_ascii_digit())
         && !digits.starts_with('0');
     valid.then_some(number).ok_or(Fault::InvalidPhone)
-}
-
-/// The form under which a department's name is the same as another spelling of it.
-pub fn department_key(name: &str) -> String {
-    fold(name)
 }
 
 /// Whether `system` may name an external system.

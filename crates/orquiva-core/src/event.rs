@@ -39,6 +39,10 @@ types! {
     EmployeeDeleted "employee.deleted",
     /// A department came into being.
     DepartmentCreated "department.created",
+    /// A department changed.
+    DepartmentUpdated "department.updated",
+    /// A department was removed.
+    DepartmentDeleted "department.deleted",
     /// An endpoint was disabled: it answered 410, or had no success for five days.
     WebhookDisabled "webhook_endpoint.disabled",
 }

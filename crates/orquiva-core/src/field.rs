@@ -77,8 +77,20 @@ faults! {
     InvalidKey "invalid_key" "Use de 1 a 64 letras, cifras, «_», «-» o «.»." "Use 1 to 64 letters, digits, `_`, `-` or `.`.";
     /// The id does not have the form of one.
     InvalidId { kind: &'static str } "invalid_id" "No es un identificador como {kind}_01…." "It is not an id such as {kind}_01….";
+    /// An entry that the list has already.
+    RepeatedEntry "repeated" "Ya está en la lista." "It is in the list already.";
+    /// No employee of that id.
+    UnknownEmployee "unknown_employee" "No hay ningún empleado con este identificador." "There is no employee with this id.";
     /// No department of that id.
     UnknownDepartment "unknown_department" "No hay ningún departamento con este identificador." "There is no department with this id.";
+    /// No department of that name, and the company creates none by hiring.
+    ClosedDepartments "unknown_department" "No hay ningún departamento con este nombre, y esta empresa solo los crea en /v1/departments." "There is no department of this name, and this company creates them at /v1/departments only.";
+    /// The same, but there are some of nearly that name.
+    MisspeltDepartment { near: String } "unknown_department" "No hay ningún departamento con este nombre, y esta empresa solo los crea en /v1/departments. Los más parecidos: {near}." "There is no department of this name, and this company creates them at /v1/departments only. The nearest: {near}.";
+    /// The parent stands below the department itself.
+    DepartmentCycle "department_cycle" "Ese departamento es este mismo o depende de él: el árbol se cerraría en un círculo." "That department is this one or stands below it: the tree would close into a circle.";
+    /// The replacement is what is being removed.
+    SameDepartment "same_department" "Un departamento no puede reemplazarse a sí mismo." "A department cannot replace itself.";
     /// Name and id are of two departments.
     DepartmentsDisagree "departments_disagree" "department y departmentId nombran dos departamentos distintos." "department and departmentId name two different departments.";
     /// No web address.
@@ -184,6 +196,52 @@ pub fn unknown(name: &str, known: &[&'static str]) -> Fault {
         Some(near) => Fault::Misspelt { near: near.to_owned() },
         None => Fault::Unknown,
     }
+}
+
+/// Reads what a resource becomes under a merge patch (RFC 7396): `patch` is merged into the fields that a client
+/// may write, and the whole is read by `parse`. A name that is not `writable` is a fault of its own.
+pub fn patched<T>(
+    mut resource: Value,
+    patch: &Value,
+    writable: &[&'static str],
+    read_only: &[&str],
+    parse: impl FnOnce(&Value) -> Result<T, Vec<FieldError>>,
+) -> Result<T, Vec<FieldError>> {
+    let Value::Object(patch) = patch else {
+        let fault = Fault::WrongType { expected: "object" };
+        return Err(vec![FieldError { pointer: String::new(), fault }]);
+    };
+    let mut faults = Vec::new();
+    for (name, change) in patch {
+        if writable.contains(&name.as_str()) {
+            let change = Value::Object([(name.clone(), change.clone())].into_iter().collect());
+            crate::merge::merge(&mut resource, &change);
+        } else {
+            let is_read_only = read_only.contains(&name.as_str());
+            let fault = if is_read_only { Fault::ReadOnly } else { unknown(name, writable) };
+            faults.push(FieldError { pointer: pointer(name), fault });
+        }
+    }
+    match parse(&resource) {
+        Ok(new) if faults.is_empty() => Ok(new),
+        Ok(_) => Err(faults),
+        Err(more) => Err(faults.into_iter().chain(more).collect()),
+    }
+}
+
+/// The names of the fields in which `now` differs from `before`, and what they were: version and time of
+/// change aside.
+pub fn difference(now: &Value, before: &Value) -> (Vec<String>, Value) {
+    let mut changed = Vec::new();
+    let mut previous = Map::new();
+    for (name, value) in now.as_object().into_iter().flatten() {
+        let was = &before[name];
+        if was != value && name != "version" && name != "updatedAt" {
+            changed.push(name.clone());
+            previous.insert(name.clone(), was.clone());
+        }
+    }
+    (changed, Value::Object(previous))
 }
 
 /// A string.

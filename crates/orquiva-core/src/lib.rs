@@ -3,6 +3,7 @@
 
 pub mod chance;
 pub mod company;
+pub mod department;
 pub mod employee;
 pub mod event;
 pub mod field;
@@ -19,6 +20,7 @@ pub mod webhook;
 
 pub use chance::Chance;
 pub use company::{Company, Plan};
+pub use department::{Department, NewDepartment};
 pub use employee::{Employee, NewEmployee};
 pub use field::{Fault, FieldError};
 pub use language::Language;

@@ -94,6 +94,10 @@ codes! {
     LimitReached "limit_reached" 409
         ["El plan no admite más", "Borre uno que ya no use o cambie de plan."]
         ["The plan allows no more of them", "Delete one that is no longer used, or change the plan."];
+    /// People are in the department, or others stand under it.
+    DepartmentInUse "department_in_use" 409
+        ["El departamento está en uso", "Añada «?replaceWith=dep_…» para pasar a otro sus personas y departamentos."]
+        ["The department is in use", "Add `?replaceWith=dep_…` to move its people and departments to another one."];
     /// The resource is not the one that `If-Match` names.
     PreconditionFailed "precondition_failed" 412
         ["El recurso ha cambiado entretanto", "Léalo de nuevo, aplique el cambio sobre la nueva versión y use su ETag en If-Match."]

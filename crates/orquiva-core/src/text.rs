@@ -20,7 +20,7 @@ pub fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     let asked = plain(text);
     let (distance, name) = known
         .into_iter()
-        .map(|name| (distance(&asked, &plain(name)), name))
+        .map(|name| (steps(&asked, &plain(name)), name))
         .min_by_key(|(distance, _)| *distance)?;
     (distance <= 1 + asked.len() / 4).then_some(name)
 }
@@ -30,8 +30,14 @@ fn plain(text: &str) -> Vec<char> {
     fold(text).chars().filter(|letter| letter.is_alphanumeric()).take(64).collect()
 }
 
+/// How many letters of one text have to be changed, dropped or added to make the other (Levenshtein).
+pub fn distance(left: &str, right: &str) -> usize {
+    let letters = |text: &str| text.chars().collect::<Vec<_>>();
+    steps(&letters(left), &letters(right))
+}
+
 /// Edit distance of Levenshtein.
-fn distance(left: &[char], right: &[char]) -> usize {
+fn steps(left: &[char], right: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.iter().enumerate() {
         let mut corner = row[0];

@@ -6,7 +6,7 @@ use orquiva_core::{Employee, NewEmployee};
 use orquiva_store::{StoreError, Tx, employee};
 use serde_json::{Value, json};
 
-use crate::departments::find_or_create;
+use crate::departments::{self, find_or_create};
 use crate::pen::{Pen, Refusal, announce};
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
@@ -43,13 +43,12 @@ pub async fn change(
         return Err(Refusal::Stale);
     }
     let new = NewEmployee::patched(&before, patch, pen.now.date()).map_err(Refusal::Fields)?;
-    let department = find_or_create(tx, pen, &new).await?;
-    let mut after = Employee {
-        profile: new.profile,
-        department_id: department.as_ref().map(|department| department.id),
-        department: department.map(|department| department.name),
-        ..before.clone()
-    };
+    let mut after = Employee { profile: new.profile.clone(), ..before.clone() };
+    if (new.department_id, &new.department) != (before.department_id, &before.department) {
+        let department = find_or_create(tx, pen, &new).await?;
+        after.department_id = department.as_ref().map(|department| department.id);
+        after.department = department.map(|department| department.name);
+    }
     let (changed, previous) = after.difference(&before);
     if changed.is_empty() {
         return Ok(before);
@@ -74,6 +73,7 @@ pub async fn remove(
         return Err(Refusal::Stale);
     }
     employee::delete(tx, pen.company, id).await?;
+    departments::forget_lead(tx, pen, id).await?;
     announce(tx, pen, EventType::EmployeeDeleted, id.to_string(), json!(before), None).await?;
     Ok(())
 }

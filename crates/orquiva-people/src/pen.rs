@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
 use orquiva_core::id::{CompanyId, Mint};
-use orquiva_core::{FieldError, Timestamp};
+use orquiva_core::{Fault, FieldError, Timestamp};
 use orquiva_store::{StoreError, Tx, event};
 use serde_json::{Value, json};
 
@@ -27,12 +27,52 @@ pub enum Refusal {
     /// Fields are wrong, all of them at once.
     #[error("some fields are not valid")]
     Fields(Vec<FieldError>),
+    /// Parameters are wrong.
+    #[error("some parameters are not valid")]
+    Parameters(Vec<FieldError>),
+    /// A department that is not empty was to be removed without a replacement.
+    #[error("{people} people and {departments} departments are in the department")]
+    InUse {
+        /// How many people are in it.
+        people: i64,
+        /// How many departments stand directly under it.
+        departments: i64,
+    },
     /// The resource is no longer what the caller believes (`If-Match`).
     #[error("the resource has changed in the meantime")]
     Stale,
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Refusal {
+    /// One field of the body is wrong.
+    pub(crate) fn field(pointer: &str, fault: Fault) -> Self {
+        Self::Fields(vec![FieldError { pointer: pointer.to_owned(), fault }])
+    }
+
+    /// One parameter is wrong.
+    pub(crate) fn parameter(name: &str, fault: Fault) -> Self {
+        Self::Parameters(vec![FieldError { pointer: name.to_owned(), fault }])
+    }
+}
+
+/// Something that happened to a resource, as the API shows it.
+pub(crate) fn told(
+    pen: &Pen,
+    kind: EventType,
+    subject: String,
+    data: Value,
+    difference: Option<(Vec<String>, Value)>,
+) -> NewEvent {
+    let mut payload =
+        json!({ "apiVersion": API_VERSION, "companyId": pen.company, "actor": pen.actor, "data": data });
+    if let Some((changed, previous)) = difference {
+        payload["changed"] = json!(changed);
+        payload["previous"] = previous;
+    }
+    NewEvent { id: pen.mint.next(), kind, subject, at: pen.now, payload: payload.to_string() }
 }
 
 /// Writes down that something happened to a resource, as the API shows it.
@@ -44,12 +84,5 @@ pub(crate) async fn announce(
     data: Value,
     difference: Option<(Vec<String>, Value)>,
 ) -> Result<(), StoreError> {
-    let mut payload =
-        json!({ "apiVersion": API_VERSION, "companyId": pen.company, "actor": pen.actor, "data": data });
-    if let Some((changed, previous)) = difference {
-        payload["changed"] = json!(changed);
-        payload["previous"] = previous;
-    }
-    let new = NewEvent { id: pen.mint.next(), kind, subject, at: pen.now, payload: payload.to_string() };
-    event::announce(tx, pen.company, &new).await
+    event::announce(tx, pen.company, &told(pen, kind, subject, data, difference)).await
 }

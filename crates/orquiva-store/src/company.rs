@@ -8,8 +8,11 @@ use crate::{Row, StoreError, Tx, args};
 
 /// Creates a company and its empty event log.
 pub async fn create(tx: &Tx, company: &Company) -> Result<(), StoreError> {
-    let sql = sql!("insert into company (id, name, plan, created_at) values ($1, $2, $3, $4)");
-    tx.run(sql, args![company.id, &company.name, company.plan.as_str(), company.created_at]).await?;
+    let sql = sql!(
+        "insert into company (id, name, plan, closed_departments, created_at) values ($1, $2, $3, $4, $5)"
+    );
+    let closed = i64::from(company.closed_departments);
+    tx.run(sql, args![company.id, &company.name, company.plan.as_str(), closed, company.created_at]).await?;
     tx.run(sql!("insert into event_log (company_id, last_sequence) values ($1, 0)"), args![company.id])
         .await?;
     Ok(())
@@ -17,13 +20,23 @@ pub async fn create(tx: &Tx, company: &Company) -> Result<(), StoreError> {
 
 /// One company.
 pub async fn get(tx: &Tx, id: CompanyId) -> Result<Company, StoreError> {
-    let sql = sql!("select id, name, plan, created_at from company where id = $1");
+    let sql = sql!("select id, name, plan, closed_departments, created_at from company where id = $1");
     tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
+}
+
+/// Whether only `/v1/departments` creates departments from now on.
+pub async fn close_departments(tx: &Tx, id: CompanyId, closed: bool) -> Result<(), StoreError> {
+    let sql = sql!("update company set closed_departments = $2 where id = $1");
+    match tx.run(sql, args![id, i64::from(closed)]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
 }
 
 /// Every company, for the operator, the oldest first.
 pub async fn list(tx: &Tx) -> Result<Vec<Company>, StoreError> {
-    tx.all(sql!("select id, name, plan, created_at from company order by id"), &[], read).await
+    let sql = sql!("select id, name, plan, closed_departments, created_at from company order by id");
+    tx.all(sql, &[], read).await
 }
 
 fn read(row: &Row<'_>) -> Result<Company, StoreError> {
@@ -32,6 +45,7 @@ fn read(row: &Row<'_>) -> Result<Company, StoreError> {
         id: row.id(0)?,
         name: row.text(1)?,
         plan: Plan::parse(&plan).ok_or_else(|| StoreError::broken(format!("`{plan}` is no plan")))?,
-        created_at: row.time(3)?,
+        closed_departments: row.int(3)? != 0,
+        created_at: row.time(4)?,
     })
 }

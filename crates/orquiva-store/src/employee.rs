@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orquiva_core::Date;
 use orquiva_core::employee::{Email, Employee, EmploymentType, Profile, Status};
-use orquiva_core::id::{CompanyId, EmployeeId};
+use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
+use orquiva_core::{Date, Timestamp};
 
 use crate::sql::{Sql, sql};
 use crate::{Arg, Row, StoreError, Tx, args};
@@ -14,6 +14,8 @@ use crate::{Arg, Row, StoreError, Tx, args};
 pub struct Filter {
     /// In this department, by the folded form of its name.
     pub department: Option<String>,
+    /// In the department of this id.
+    pub department_id: Option<DepartmentId>,
     /// Of this status.
     pub status: Option<Status>,
     /// With this work e-mail, by its key.
@@ -110,6 +112,9 @@ pub async fn list(
             "e.department_id = (select id from department where company_id = $1 and name_key = {})";
         and(condition, vec![key.clone().into()]);
     }
+    if let Some(id) = filter.department_id {
+        and("e.department_id = {}", vec![id.into()]);
+    }
     if let Some(status) = filter.status {
         and("e.status = {}", vec![status.as_str().into()]);
     }
@@ -126,6 +131,48 @@ pub async fn list(
     args.push(limit.into());
     text.push_str(&format!(" order by e.id limit ${}", args.len()));
     tx.all(&Sql::made(text), &args, read).await
+}
+
+/// Those of `ids` who exist, and go on existing until the transaction ends.
+pub async fn existing(
+    tx: &Tx,
+    company: CompanyId,
+    ids: &[EmployeeId],
+) -> Result<Vec<EmployeeId>, StoreError> {
+    let sql = sql!(
+        sqlite "select id from employee
+                 where company_id = $1 and id in (select value from json_each($2))",
+        postgres "select id from employee
+                   where company_id = $1 and id = any (array(select json_array_elements_text($2::text::json)))
+                     for key share"
+    );
+    let ids = serde_json::to_string(ids).map_err(StoreError::broken)?;
+    tx.all(sql, args![company, ids], |row| row.id(0)).await
+}
+
+/// Counts a change for everyone of a department, which keeps others from changing them until the transaction
+/// ends; returns how many they are.
+pub async fn touch_all(
+    tx: &Tx,
+    company: CompanyId,
+    department: DepartmentId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "update employee set version = version + 1, updated_at = $3 where company_id = $1 and department_id = $2"
+    );
+    tx.run(sql, args![company, department, now]).await
+}
+
+/// Moves everyone of a department to another one.
+pub async fn move_all(
+    tx: &Tx,
+    company: CompanyId,
+    from: DepartmentId,
+    to: DepartmentId,
+) -> Result<(), StoreError> {
+    let sql = sql!("update employee set department_id = $3 where company_id = $1 and department_id = $2");
+    tx.run(sql, args![company, from, to]).await.map(drop)
 }
 
 async fn insert_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {

@@ -35,7 +35,8 @@ const UNIQUE: &[(&str, &str, &str)] = &[
         "external_ref_pkey",
         "external_refs",
     ),
-    ("department.company_id, department.name_key", "department_name", "department"),
+    ("department.company_id, department.name_key", "department_name", "name"),
+    ("department.company_id, department.code", "department_code", "code"),
     ("idempotency.company_id, idempotency.client_id, idempotency.key", "idempotency_pkey", "Idempotency-Key"),
 ];
 

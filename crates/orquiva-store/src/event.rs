@@ -4,8 +4,8 @@ use orquiva_core::Timestamp;
 use orquiva_core::event::NewEvent;
 use orquiva_core::id::{CompanyId, EventId};
 
-use crate::sql::sql;
-use crate::{Row, StoreError, Tx, args};
+use crate::sql::{Sql, sql};
+use crate::{Arg, Row, StoreError, Tx, args};
 
 /// An event that has its place in the log.
 #[derive(Clone, Debug)]
@@ -50,11 +50,13 @@ impl Event {
 
 /// Writes an event down, in the transaction of the change that it tells of.
 pub async fn announce(tx: &Tx, company: CompanyId, event: &NewEvent) -> Result<(), StoreError> {
-    let sql = sql!(
-        "insert into event (company_id, id, type, subject_id, created_at, payload) values ($1, $2, $3, $4, $5, $6)"
-    );
-    let NewEvent { id, kind, subject, at, payload } = event;
-    tx.run(sql, args![company, *id, kind.as_str(), subject, *at, payload]).await.map(drop)
+    tx.run(insertion(), &row_of(company, event)).await.map(drop)
+}
+
+/// Writes events down, in their order, without waiting between them.
+pub async fn announce_all(tx: &Tx, company: CompanyId, events: &[NewEvent]) -> Result<(), StoreError> {
+    let rows: Vec<_> = events.iter().map(|event| row_of(company, event)).collect();
+    tx.run_each(insertion(), &rows).await
 }
 
 /// Up to `limit` events of all companies that were committed and not yet routed, in the order of their inserts.
@@ -111,6 +113,17 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EventId) -> Result<Event, Stor
           where company_id = $1 and id = $2 and sequence is not null"
     );
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
+}
+
+fn insertion() -> &'static Sql {
+    sql!(
+        "insert into event (company_id, id, type, subject_id, created_at, payload) values ($1, $2, $3, $4, $5, $6)"
+    )
+}
+
+fn row_of(company: CompanyId, event: &NewEvent) -> Vec<Arg<'_>> {
+    let NewEvent { id, kind, subject, at, payload } = event;
+    args![company, *id, kind.as_str(), subject, *at, payload].to_vec()
 }
 
 fn read(row: &Row<'_>) -> Result<Event, StoreError> {

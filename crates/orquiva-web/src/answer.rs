@@ -29,6 +29,11 @@ impl Answer {
         Self { status: 200, etag: Some(employee.etag()), body, ..Self::default() }
     }
 
+    /// Something as it stands, which has this `ETag`.
+    pub(crate) fn shown(etag: String, body: &impl serde::Serialize) -> Self {
+        Self { status: 200, etag: Some(etag), body: to_json(body), ..Self::default() }
+    }
+
     /// Done, and there is nothing to show.
     pub(crate) fn nothing() -> Self {
         Self { status: 204, ..Self::default() }

@@ -1,6 +1,7 @@
 //! The API, one resource a file.
 
 mod deliveries;
+mod departments;
 mod employees;
 mod events;
 mod webhooks;
@@ -15,6 +16,11 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/employees", get(employees::list).post(employees::create))
         .route("/employees/{id}", get(employees::get).patch(employees::change).delete(employees::delete))
+        .route("/departments", get(departments::list).post(departments::create))
+        .route(
+            "/departments/{id}",
+            get(departments::get).patch(departments::change).delete(departments::delete),
+        )
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/{id}", get(webhooks::get).delete(webhooks::delete))
         .route("/events", get(events::list))

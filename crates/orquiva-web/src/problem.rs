@@ -130,6 +130,15 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Fields(errors) => Self::fields(errors),
+            Refusal::Parameters(errors) => Self::parameters(errors),
+            Refusal::InUse { people, departments } => Self::from(Code::DepartmentInUse).because(
+                format!(
+                    "Tiene {people} personas y {departments} departamentos directamente debajo. Añada «?replaceWith=dep_…» para pasarlos a otro departamento."
+                ),
+                format!(
+                    "{people} people are in it, and {departments} departments stand directly under it. Add `?replaceWith=dep_…` to move them to another department."
+                ),
+            ),
             Refusal::Stale => Code::PreconditionFailed.into(),
             Refusal::Store(error) => error.into(),
         }

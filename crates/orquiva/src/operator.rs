@@ -25,6 +25,14 @@ pub enum CompanyCommand {
     },
     /// List every company
     List,
+    /// Change a company's settings
+    Update {
+        /// Which company: cmp_…
+        company: String,
+        /// Whether only /v1/departments creates departments; otherwise a hire into a new one does as well
+        #[arg(long, action = clap::ArgAction::Set)]
+        closed_departments: bool,
+    },
 }
 
 /// `orquiva client …`
@@ -97,11 +105,26 @@ pub async fn create_company(base: &Base, name: &str, plan: Plan) -> anyhow::Resu
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         bail!("a company's name has 1 to 200 characters, none of them a control character");
     }
-    let new = Company { id: base.mint.next(), name: name.to_owned(), plan, created_at: base.clock.now() };
+    let new = Company {
+        id: base.mint.next(),
+        name: name.to_owned(),
+        plan,
+        closed_departments: false,
+        created_at: base.clock.now(),
+    };
     let stored = new.clone();
     let write = move |tx| async move { company::create(&tx, &stored).await };
     base.store.write::<_, StoreError, _, _>(new.id, write).await?;
     Ok(new)
+}
+
+/// Sets whether only `/v1/departments` creates departments.
+pub async fn close_departments(base: &Base, id: CompanyId, closed: bool) -> anyhow::Result<Company> {
+    let updated = base.store.write::<_, StoreError, _, _>(id, move |tx| async move {
+        company::close_departments(&tx, id, closed).await?;
+        company::get(&tx, id).await
+    });
+    updated.await.map_err(|error| named(error, &format!("there is no company {id}")))
 }
 
 /// Creates an API client; the secret exists nowhere else than in the answer.
@@ -169,6 +192,13 @@ pub async fn company_command(base: &Base, command: CompanyCommand, as_json: bool
                 found.iter().map(|one| format!("{}  {:<10}  {}", one.id, one.plan.as_str(), one.name));
             answer(as_json, &json!(found), || lines.collect::<Vec<_>>().join("\n"));
         }
+        CompanyCommand::Update { company, closed_departments } => {
+            let id = company_id_of(&company)?;
+            let updated = close_departments(base, id, closed_departments).await?;
+            answer(as_json, &json!(updated), || {
+                format!("{id}  departments are {}", if closed_departments { "closed" } else { "open" })
+            });
+        }
     }
     Ok(())
 }
@@ -177,14 +207,12 @@ pub async fn company_command(base: &Base, command: CompanyCommand, as_json: bool
 pub async fn client_command(base: &Base, command: ClientCommand, as_json: bool) -> anyhow::Result<()> {
     match command {
         ClientCommand::Create { company, name, scope } => {
-            let company =
-                CompanyId::parse(&company).with_context(|| format!("`{company}` is no company's id"))?;
+            let company = company_id_of(&company)?;
             let (id, secret) = create_client(base, company, &name, scopes(&scope)?).await?;
             show_secret(as_json, id, &secret);
         }
         ClientCommand::List { company } => {
-            let company =
-                CompanyId::parse(&company).with_context(|| format!("`{company}` is no company's id"))?;
+            let company = company_id_of(&company)?;
             let found = client::list(&base.store.read().await?, company).await?;
             let shown: Vec<Value> = found.iter().map(show).collect();
             let line = |one: &Client| {
@@ -205,6 +233,10 @@ pub async fn client_command(base: &Base, command: ClientCommand, as_json: bool) 
         }
     }
     Ok(())
+}
+
+fn company_id_of(text: &str) -> anyhow::Result<CompanyId> {
+    CompanyId::parse(text).with_context(|| format!("`{text}` is no company's id"))
 }
 
 fn client_id_of(text: &str) -> anyhow::Result<ClientId> {

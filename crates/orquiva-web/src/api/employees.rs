@@ -2,9 +2,9 @@
 
 use axum::extract::{OriginalUri, Path, State};
 use axum::response::IntoResponse;
-use orquiva_core::employee::{Email, Employee, NewEmployee, Status, department_key, valid_system};
-use orquiva_core::id::EmployeeId;
-use orquiva_core::{Code, Fault, Scope};
+use orquiva_core::employee::{Email, Employee, NewEmployee, Status, valid_system};
+use orquiva_core::id::{DepartmentId, EmployeeId};
+use orquiva_core::{Code, Fault, Scope, department};
 use orquiva_people as people;
 use orquiva_store::employee::{self, Filter};
 use serde_json::json;
@@ -60,7 +60,9 @@ pub(super) async fn list(
     let limit = params.limit();
     let cursor = params.take("cursor", |text| Ok(text.to_owned()));
     let filter = Filter {
-        department: params.take("department", |name| Ok(department_key(name))),
+        department: params.take("department", |name| Ok(department::key(name))),
+        department_id: params
+            .take("departmentId", |text| DepartmentId::parse(text).ok_or(Fault::InvalidId { kind: "dep" })),
         status: params.take("status", |text| {
             Status::parse(text).ok_or_else(|| Fault::NotAllowed { choices: Status::ALL.join(", ") })
         }),

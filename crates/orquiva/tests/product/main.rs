@@ -5,6 +5,8 @@ mod announcement;
 mod bad_input;
 mod crash;
 mod delivery;
+mod department_tree;
+mod departments;
 mod employees;
 mod events;
 mod harness;

@@ -15,7 +15,9 @@ async fn an_operator_makes_companies_and_clients_and_ends_them_while_the_server_
         assert_eq!((&company["name"], &company["plan"]), (&json!("Acme"), &json!("pro")));
         let company = company["id"].as_str().unwrap();
         let listed = installation.json(&["company", "list"]);
-        assert_eq!(listed[0]["id"], company);
+        assert_eq!((&listed[0]["id"], &listed[0]["closedDepartments"]), (&json!(company), &json!(false)));
+        let closed = installation.json(&["company", "update", company, "--closed-departments", "true"]);
+        assert_eq!((&closed["id"], &closed["closedDepartments"]), (&json!(company), &json!(true)));
 
         let made = installation.json(&[
             "client",
@@ -75,6 +77,7 @@ async fn a_mistyped_command_says_what_to_do() {
         );
         says(&["client", "revoke", "cli_01JQ8Z6X3V4M5N6P7R8S9T0A1B"], "there is no client");
         says(&["client", "rotate", "acme"], "`acme` is no client_id");
+        says(&["company", "update", nobody, "--closed-departments", "true"], "there is no company");
         says(&["company", "create", "--name", "  "], "a company's name has 1 to 200 characters");
         let company = installation.json(&["company", "create", "--name", "Acme"]);
         assert_eq!(company["plan"], "free");

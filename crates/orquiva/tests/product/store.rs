@@ -8,7 +8,13 @@ use orquiva_store::{StoreError, company};
 use crate::harness::{Orquiva, on_both};
 
 fn some_company(orq: &Orquiva, name: String) -> Company {
-    Company { id: orq.base.mint.next(), name, plan: Plan::Free, created_at: orq.base.clock.now() }
+    Company {
+        id: orq.base.mint.next(),
+        name,
+        plan: Plan::Free,
+        closed_departments: false,
+        created_at: orq.base.clock.now(),
+    }
 }
 
 async fn names(orq: &Orquiva) -> Vec<String> {

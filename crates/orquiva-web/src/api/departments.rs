@@ -1,0 +1,128 @@
+//! `/v1/departments`: create, look, list, change, remove.
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::response::IntoResponse;
+use orquiva_core::id::DepartmentId;
+use orquiva_core::{Code, Department, Fault, NewDepartment, Scope};
+use orquiva_people::departments;
+use orquiva_store::department::{self, Filter};
+use serde_json::json;
+
+use crate::answer::{Answer, to_json};
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::condition::IfMatch;
+use crate::cursor::{Bound, page};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::terms::Terms;
+
+/// Creates a department and announces it as `department.created`.
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    params: Params,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::DepartmentsWrite)?;
+    params.finish()?;
+    let new = NewDepartment::parse(&body.json).map_err(Problem::fields)?;
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let created = departments::create(&tx, &pen, new).await?;
+        let place = format!("/v1/departments/{}", created.id);
+        Ok(Answer::created(place, Some(created.etag()), to_json(&created)))
+    })
+    .await
+}
+
+/// One department.
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::DepartmentsRead)?;
+    params.finish()?;
+    let tx = app.store.read().await?;
+    let found = department::get(&tx, caller.company, known(&id)?).await?;
+    Ok(Answer::shown(found.etag(), &found))
+}
+
+/// The departments of the company, the oldest first.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    mut params: Params,
+) -> Result<impl IntoResponse, Problem> {
+    caller.must(Scope::DepartmentsRead)?;
+    let limit = params.limit();
+    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let filter = Filter {
+        parent: params.take("parentId", dep),
+        name: params.take("name", |name| Ok(orquiva_core::department::key(name))),
+        code: params.take("code", |code| Ok(code.to_owned())),
+    };
+    params.finish()?;
+    let company = caller.company;
+    let bound = Bound { key: &app.key, to: format!("departments {company} {filter:?}") };
+    let after = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
+    let scan = move |tx| async move { department::list(&tx, company, &filter, after, limit + 1).await };
+    let mut found = app.store.scan(scan).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
+    Ok(page(&app, &uri, found.iter().map(|department| json!(department)).collect(), next))
+}
+
+/// Changes a department by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::DepartmentsWrite)?;
+    params.finish()?;
+    let (id, patch) = (known(&id)?, body.json);
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let holds = |department: &Department| expected.holds(&department.etag());
+        let changed = departments::change(&tx, &pen, id, &patch, holds).await?;
+        Ok(Answer::shown(changed.etag(), &changed))
+    })
+    .await
+}
+
+/// Removes a department; with `replaceWith` another one takes its place, its people and what stands under it.
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+    expected: IfMatch,
+    terms: Terms,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::DepartmentsWrite)?;
+    let replacement = params.take("replaceWith", dep);
+    params.finish()?;
+    let id = known(&id)?;
+    app.write(&caller, terms, move |tx, pen| async move {
+        let holds = |department: &Department| expected.holds(&department.etag());
+        departments::remove(&tx, &pen, id, replacement, holds).await?;
+        Ok(Answer::nothing())
+    })
+    .await
+}
+
+fn dep(text: &str) -> Result<DepartmentId, Fault> {
+    DepartmentId::parse(text).ok_or(Fault::InvalidId { kind: "dep" })
+}
+
+/// A text that is no department's id names nothing, like an id that was never given.
+fn known(id: &str) -> Result<DepartmentId, Problem> {
+    DepartmentId::parse(id).ok_or_else(|| Code::NotFound.into())
+}
