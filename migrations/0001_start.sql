@@ -6,12 +6,14 @@ create table setting (
     value bytea not null
 );
 
--- Rises with each change to a company, a client or a signing key: nodes drop what they remember.
+-- `version` rises with each change to a company, a client or a signing key: nodes drop what they remember.
+-- `revocations` rises with each revoked token.
 create table authority (
     id bigint not null primary key,
-    version bigint not null
+    version bigint not null,
+    revocations bigint not null
 );
-insert into authority (id, version) values (1, 1);
+insert into authority (id, version, revocations) values (1, 1, 1);
 
 create table signing_key (
     id text not null primary key,
@@ -25,7 +27,8 @@ create table company (
     name text not null,
     plan text not null,
     closed_departments bigint not null,
-    created_at bigint not null
+    created_at bigint not null,
+    suspended_at bigint
 );
 
 create table client (
@@ -36,12 +39,49 @@ create table client (
     secret_hash bytea not null,
     previous_hash bytea,
     previous_until bigint,
+    expires_at bigint,
+    allowed_ips text not null,
+    share bigint,
+    keys text,
+    dpop_required bigint not null,
     created_by text not null,
     created_at bigint not null,
+    last_used_at bigint,
     revoked_at bigint,
     primary key (company_id, id)
 );
 create unique index client_id on client (id);
+
+-- Tokens that ended before their time, kept until that time.
+create table revoked_token (
+    company_id text not null,
+    id text not null,
+    expires_at bigint not null,
+    primary key (company_id, id)
+) {clustered};
+create index revoked_token_end on revoked_token (expires_at);
+
+-- Assertions of clients that were spent, kept until they expire.
+create table assertion (
+    company_id text not null,
+    client_id text not null,
+    name text not null,
+    expires_at bigint not null,
+    primary key (company_id, client_id, name)
+) {clustered};
+create index assertion_end on assertion (expires_at);
+
+create table usage_minute (
+    company_id text not null,
+    minute bigint not null,
+    client_id text not null,
+    requests bigint not null,
+    refused bigint not null,
+    errors bigint not null,
+    primary key (company_id, minute, client_id)
+) {clustered};
+create index usage_minute_client on usage_minute (company_id, client_id, minute);
+create index usage_minute_age on usage_minute (minute);
 
 create table department (
     company_id text not null,

@@ -120,6 +120,8 @@ impl Server {
         }
         command.args(["serve", "--listen", "127.0.0.1:0", "--allow-private-webhooks", "--data-dir"]);
         command.arg(database.folder()).env("NO_COLOR", "1");
+        // The load comes from one address: it measures what a token costs, not how many one address may have.
+        command.env("ORQUIVA_TOKENS_PER_CLIENT", "0").env("ORQUIVA_TOKENS_PER_ADDRESS", "0");
         if let Some(url) = &database.url {
             command.env("ORQUIVA_DATABASE_URL", url.as_str());
         }

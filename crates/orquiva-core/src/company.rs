@@ -19,6 +19,8 @@ pub struct Company {
     pub closed_departments: bool,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Since when nobody may come in for it; its data stays.
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// What a company pays for.

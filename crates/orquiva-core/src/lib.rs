@@ -1,15 +1,19 @@
 //! The words of the business: ids, time, plan, scope, employee, department, event, webhook.
 //! No I/O and no async: whatever is here can be tested by calling it.
 
+pub mod assertion;
 pub mod chance;
 pub mod company;
 pub mod department;
+pub mod dpop;
 pub mod employee;
 pub mod event;
 pub mod field;
 pub mod id;
+pub mod jws;
 pub mod language;
 pub mod merge;
+pub mod network;
 pub mod problem;
 pub mod scope;
 pub mod seal;

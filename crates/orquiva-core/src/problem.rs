@@ -66,6 +66,10 @@ codes! {
     InsufficientScope "insufficient_scope" 403
         ["El token no tiene el permiso necesario", "Pida un token con el permiso que falta o añádalo al cliente de API."]
         ["The token lacks the scope", "Ask for a token with the missing scope, or add it to the API client."];
+    /// The client may not come from this address.
+    AddressNotAllowed "address_not_allowed" 403
+        ["Este cliente de API no puede usarse desde esta dirección", "Llame desde una de las direcciones permitidas del cliente, o pida al administrador que añada esta."]
+        ["This API client may not be used from this address", "Call from one of the client's allowed addresses, or ask the administrator to add this one."];
     /// Nothing is there, or it is another company's.
     NotFound "not_found" 404
         ["No existe", "Compruebe la dirección y el identificador."]

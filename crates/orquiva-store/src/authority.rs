@@ -19,15 +19,21 @@ pub struct SigningKey {
     pub created_at: Timestamp,
 }
 
-/// The number that rises with every change to companies, clients and keys.
-pub async fn version(tx: &Tx) -> Result<i64, StoreError> {
-    let sql = sql!("select version from authority where id = 1");
-    tx.first(sql, &[], |row| row.int(0)).await?.ok_or(StoreError::NotFound)
+/// The number that rises with every change to companies, clients and keys, and the one that rises with every
+/// revoked token: revoking one makes nobody forget the others.
+pub async fn versions(tx: &Tx) -> Result<(i64, i64), StoreError> {
+    let sql = sql!("select version, revocations from authority where id = 1");
+    tx.first(sql, &[], |row| Ok((row.int(0)?, row.int(1)?))).await?.ok_or(StoreError::NotFound)
 }
 
 /// Tells every node to forget what it remembers of companies, clients and keys.
 pub async fn announce(tx: &Tx) -> Result<(), StoreError> {
     tx.run(sql!("update authority set version = version + 1 where id = 1"), &[]).await.map(drop)
+}
+
+/// Tells every node that a token was revoked.
+pub async fn announce_revocation(tx: &Tx) -> Result<(), StoreError> {
+    tx.run(sql!("update authority set revocations = revocations + 1 where id = 1"), &[]).await.map(drop)
 }
 
 /// A setting of the installation; `value` is written if there was none, and what counts is returned.

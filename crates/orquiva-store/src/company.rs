@@ -1,8 +1,9 @@
 //! Companies.
 
 use orquiva_core::id::CompanyId;
-use orquiva_core::{Company, Plan};
+use orquiva_core::{Company, Plan, Timestamp};
 
+use crate::authority;
 use crate::sql::sql;
 use crate::{Row, StoreError, Tx, args};
 
@@ -20,7 +21,9 @@ pub async fn create(tx: &Tx, company: &Company) -> Result<(), StoreError> {
 
 /// One company.
 pub async fn get(tx: &Tx, id: CompanyId) -> Result<Company, StoreError> {
-    let sql = sql!("select id, name, plan, closed_departments, created_at from company where id = $1");
+    let sql = sql!(
+        "select id, name, plan, closed_departments, created_at, suspended_at from company where id = $1"
+    );
     tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
 }
 
@@ -35,8 +38,17 @@ pub async fn close_departments(tx: &Tx, id: CompanyId, closed: bool) -> Result<(
 
 /// Every company, for the operator, the oldest first.
 pub async fn list(tx: &Tx) -> Result<Vec<Company>, StoreError> {
-    let sql = sql!("select id, name, plan, closed_departments, created_at from company order by id");
+    let sql =
+        sql!("select id, name, plan, closed_departments, created_at, suspended_at from company order by id");
     tx.all(sql, &[], read).await
+}
+
+/// Suspends a company since `since`, or lets it come in again. Its data stays as it is.
+pub async fn suspend(tx: &Tx, id: CompanyId, since: Option<Timestamp>) -> Result<(), StoreError> {
+    match tx.run(sql!("update company set suspended_at = $2 where id = $1"), args![id, since]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => authority::announce(tx).await,
+    }
 }
 
 fn read(row: &Row<'_>) -> Result<Company, StoreError> {
@@ -47,5 +59,6 @@ fn read(row: &Row<'_>) -> Result<Company, StoreError> {
         plan: Plan::parse(&plan).ok_or_else(|| StoreError::broken(format!("`{plan}` is no plan")))?,
         closed_departments: row.int(3)? != 0,
         created_at: row.time(4)?,
+        suspended_at: row.opt_time(5)?,
     })
 }

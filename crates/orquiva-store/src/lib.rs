@@ -22,6 +22,8 @@ pub mod employee;
 pub mod event;
 pub mod idempotency;
 pub mod lane;
+pub mod token;
+pub mod usage;
 pub mod webhook;
 
 pub use arg::{Arg, Row};

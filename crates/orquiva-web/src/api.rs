@@ -4,6 +4,8 @@ mod deliveries;
 mod departments;
 mod employees;
 mod events;
+mod me;
+mod usage;
 mod webhooks;
 
 use axum::Router;
@@ -26,4 +28,6 @@ pub(crate) fn router() -> Router<App> {
         .route("/events", get(events::list))
         .route("/events/{id}", get(events::get))
         .route("/deliveries", get(deliveries::list))
+        .route("/me", get(me::get))
+        .route("/usage", get(usage::list))
 }

@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use orquiva_core::dpop::Proof;
 use orquiva_core::id::{ClientId, CompanyId, Mint};
+use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
-use orquiva_core::{Chance, Clock, Code};
+use orquiva_core::{Chance, Clock, Code, Timestamp};
 use orquiva_store::Store;
 use tokio::sync::Notify;
 
+use crate::gate::{Gates, TokenLimits};
 use crate::problem::Problem;
+use crate::replay::Replays;
 use crate::tokens::Tokens;
 
 /// All that the web works with.
@@ -33,6 +37,10 @@ pub struct Parts {
     pub public_url: String,
     /// Whether webhooks may go to plain `http` and inner networks.
     pub allow_private_webhooks: bool,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
+    /// How often tokens may be asked for.
+    pub token_limits: TokenLimits,
 }
 
 /// The parts, shared by every request.
@@ -41,6 +49,8 @@ pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     parts: Parts,
+    gates: Gates,
+    replays: Replays,
     running: Mutex<HashSet<(CompanyId, ClientId, String)>>,
 }
 
@@ -55,7 +65,18 @@ impl Deref for App {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, running: Mutex::default() }))
+        let gates = Gates::new(parts.token_limits);
+        Self(Arc::new(Inner { parts, gates, replays: Replays::default(), running: Mutex::default() }))
+    }
+
+    /// Who may still ask for tokens.
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
+    /// Spends a proof of possession; false if it was spent before.
+    pub(crate) fn spend_proof(&self, proof: &Proof, now: Timestamp) -> bool {
+        self.0.replays.spend(proof, now)
     }
 
     /// Notes that a request under this key runs; refused while another one does.

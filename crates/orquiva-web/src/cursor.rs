@@ -22,17 +22,26 @@ pub(crate) struct Bound<'k> {
 impl Bound<'_> {
     /// The cursor after the row `id`.
     pub(crate) fn write<K: Kind>(&self, id: Id<K>) -> String {
-        let id = id.to_string();
-        URL_SAFE_NO_PAD.encode([self.tag(&id).as_slice(), id.as_bytes()].concat())
+        self.write_text(&id.to_string())
+    }
+
+    /// The cursor after the row whose place `text` tells.
+    pub(crate) fn write_text(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode([self.tag(text).as_slice(), text.as_bytes()].concat())
     }
 
     /// The row that a cursor names.
     pub(crate) fn read<K: Kind>(&self, cursor: &str) -> Result<Id<K>, Problem> {
+        Id::parse(&self.read_text(cursor)?).ok_or_else(|| Code::InvalidCursor.into())
+    }
+
+    /// The place that a cursor tells.
+    pub(crate) fn read_text(&self, cursor: &str) -> Result<String, Problem> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
-        let (tag, id) = bytes.split_at_checked(16).ok_or(Code::InvalidCursor)?;
-        let id = str::from_utf8(id).map_err(|_| Code::InvalidCursor)?;
-        match bool::from(self.tag(id).ct_eq(tag)) {
-            true => Id::parse(id).ok_or_else(|| Code::InvalidCursor.into()),
+        let (tag, text) = bytes.split_at_checked(16).ok_or(Code::InvalidCursor)?;
+        let text = str::from_utf8(text).map_err(|_| Code::InvalidCursor)?;
+        match bool::from(self.tag(text).ct_eq(tag)) {
+            true => Ok(text.to_owned()),
             false => Err(Code::InvalidCursor.into()),
         }
     }

@@ -1,5 +1,6 @@
 //! Everything HTTP: tokens, the API, problems, limits.
 
+mod address;
 mod answer;
 mod api;
 mod app;
@@ -7,17 +8,24 @@ mod body;
 mod caller;
 mod condition;
 mod cursor;
+mod gate;
+mod keys;
 mod limits;
 mod oauth;
 mod params;
 mod problem;
+mod replay;
 mod request;
 mod server;
 mod terms;
 mod tokens;
+mod upkeep;
+mod usage;
 mod write;
 
+pub use address::Peer;
 pub use app::{App, Parts};
+pub use gate::TokenLimits;
 pub use server::serve;
 pub use tokens::Tokens;
 

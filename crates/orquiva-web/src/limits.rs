@@ -2,9 +2,8 @@
 //! never refused. A window keeps the moment of each admission, so it is exact and not an estimate.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use orquiva_core::id::CompanyId;
 
 /// The span, in milliseconds. Moments are rounded down to whole ones, so an admission leaves the window only when
 /// more than 60,000 have passed by that count: then at least 60 seconds have really passed.
@@ -20,19 +19,29 @@ pub(crate) struct Decision {
     pub(crate) reset: i64,
 }
 
-/// The admissions of one company in the last 60 seconds.
+/// The admissions of one company, client or address in the last 60 seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Window(Mutex<VecDeque<i64>>);
 
 impl Window {
     /// Admits a request at `now` (milliseconds that only go forward) if fewer than `quota` were in the window.
     pub(crate) fn admit(&self, quota: u32, now: i64) -> Decision {
+        self.decide(quota, now, true)
+    }
+
+    /// What [`Window::admit`] would say, without admitting anything.
+    fn look(&self, quota: u32, now: i64) -> Decision {
+        self.decide(quota, now, false)
+    }
+
+    fn decide(&self, quota: u32, now: i64, admit: bool) -> Decision {
         let mut admitted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while admitted.front().is_some_and(|first| now - first >= SPAN) {
             admitted.pop_front();
         }
         let free = (quota as usize).saturating_sub(admitted.len());
-        if free > 0 {
+        let spent = free > 0 && admit;
+        if spent {
             admitted.push_back(now);
         } else if admitted.len() * 4 < admitted.capacity() {
             admitted.shrink_to_fit();
@@ -42,14 +51,17 @@ impl Window {
             admitted.get(admitted.len().saturating_sub(quota as usize)).map_or(0, |first| first + SPAN - now);
         Decision {
             admitted: free > 0,
-            remaining: u32::try_from(free.saturating_sub(1)).unwrap_or(u32::MAX),
+            remaining: u32::try_from(free - usize::from(spent)).unwrap_or(u32::MAX),
             reset: (leaves + 999) / 1000,
         }
     }
 
-    /// Takes back one admission: the request turned out to be free.
-    pub(crate) fn give_back(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_back();
+    /// Takes back the admission of `at`: the request turned out to be free.
+    pub(crate) fn give_back(&self, at: i64) {
+        let mut admitted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = admitted.iter().rposition(|one| *one == at) {
+            admitted.remove(place);
+        }
     }
 
     fn is_idle(&self, now: i64) -> bool {
@@ -58,18 +70,81 @@ impl Window {
     }
 }
 
-/// The window of each company.
-#[derive(Debug, Default)]
-pub(crate) struct Limits(Mutex<HashMap<CompanyId, Arc<Window>>>);
+/// What a client may spend: the company's pool, and of it no more than its own share, if it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    /// The plan's number.
+    pub(crate) quota: u32,
+    pub(crate) pool: Arc<Window>,
+    /// The client's number.
+    pub(crate) share: Option<(u32, Arc<Window>)>,
+}
 
-impl Limits {
-    /// The window of a company. Windows of companies that are away are forgotten on the way.
-    pub(crate) fn window(&self, company: CompanyId, now: i64) -> Arc<Window> {
+/// What a budget says of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) pool: Decision,
+    /// The client's number, and what its window says.
+    pub(crate) share: Option<(u32, Decision)>,
+}
+
+impl Verdict {
+    /// Whether the request is let in.
+    pub(crate) fn admitted(&self) -> bool {
+        self.pool.admitted && self.share.is_none_or(|(_, share)| share.admitted)
+    }
+
+    /// Seconds until one more is let in, if nobody else spends it: whichever window refuses for longer.
+    pub(crate) fn retry_after(&self) -> i64 {
+        let refusing = [Some(self.pool), self.share.map(|(_, share)| share)].into_iter().flatten();
+        refusing.filter(|one| !one.admitted).map(|one| one.reset).max().unwrap_or(0)
+    }
+}
+
+impl Budget {
+    /// Admits a request in both windows, or in none.
+    pub(crate) fn admit(&self, now: i64) -> Verdict {
+        let Some((quota, window)) = &self.share else {
+            return Verdict { pool: self.pool.admit(self.quota, now), share: None };
+        };
+        let share = window.admit(*quota, now);
+        let pool = match share.admitted {
+            true => self.pool.admit(self.quota, now),
+            false => self.pool.look(self.quota, now),
+        };
+        if share.admitted && !pool.admitted {
+            window.give_back(now);
+        }
+        Verdict { pool, share: Some((*quota, share)) }
+    }
+
+    /// Takes back the admission of `at`: the request turned out to be free.
+    pub(crate) fn give_back(&self, at: i64) {
+        self.pool.give_back(at);
+        if let Some((_, window)) = &self.share {
+            window.give_back(at);
+        }
+    }
+}
+
+/// The window of each company, client or address.
+#[derive(Debug)]
+pub(crate) struct Limits<N>(Mutex<HashMap<N, Arc<Window>>>);
+
+impl<N> Default for Limits<N> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<N: Eq + Hash> Limits<N> {
+    /// The window of `name`. Windows of those that are away are forgotten on the way.
+    pub(crate) fn window(&self, name: N, now: i64) -> Arc<Window> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() == windows.capacity() {
             windows.retain(|_, window| Arc::strong_count(window) > 1 || !window.is_idle(now));
         }
-        windows.entry(company).or_default().clone()
+        windows.entry(name).or_default().clone()
     }
 }
 
@@ -98,6 +173,37 @@ mod tests {
                 } else {
                     prop_assert!(decision.reset >= 1 && decision.reset <= 61);
                 }
+            }
+        }
+
+        #[test]
+        fn a_share_is_kept_within_the_pool_and_a_retry_as_told_succeeds(
+            quota in 1_u32..20,
+            share in 1_u32..20,
+            steps in prop::collection::vec((0_i64..4_000, any::<bool>()), 1..200),
+        ) {
+            let pool = Arc::new(Window::default());
+            let client = Budget { quota, pool: pool.clone(), share: Some((share, Arc::default())) };
+            let other = Budget { quota, pool, share: None };
+            let (mut now, mut all, mut own) = (0, Vec::new(), Vec::new());
+            for (step, others) in steps {
+                now += step;
+                let within = |admitted: &[i64]| admitted.iter().filter(|at| now - **at <= 60_000).count();
+                let free = within(&all) < quota as usize;
+                let verdict = if others { other.admit(now) } else { client.admit(now) };
+                prop_assert_eq!(verdict.admitted(), free && (others || within(&own) < share as usize));
+                if !verdict.admitted() {
+                    let retry = now + verdict.retry_after() * 1000;
+                    prop_assert!(!free || within(&own) == share as usize);
+                    let (pool, window) = (Window::default(), Window::default());
+                    for at in &all { pool.admit(u32::MAX, *at); }
+                    for at in &own { window.admit(u32::MAX, *at); }
+                    let fits = pool.admit(quota, retry).admitted && (others || window.admit(share, retry).admitted);
+                    prop_assert!(fits, "a retry after {} s succeeds", verdict.retry_after());
+                    continue;
+                }
+                all.push(now);
+                if !others { own.push(now); }
             }
         }
 
@@ -131,7 +237,7 @@ mod tests {
     fn what_was_free_is_given_back() {
         let window = Window::default();
         assert!(window.admit(1, 0).admitted);
-        window.give_back();
+        window.give_back(0);
         assert!(window.admit(1, 1).admitted);
         assert!(!window.admit(1, 2).admitted);
     }

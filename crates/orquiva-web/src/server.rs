@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::util::MapRequest;
+
+use crate::address::Peer;
 
 /// The time that a client has for the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -31,8 +36,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(cause) => {
                 // Usually too many open files: those who are connected go on, and leave room.
                 tracing::warn!(%cause, "a connection could not be accepted");
@@ -41,7 +46,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             }
         };
         drop(stream.set_nodelay(true)); // it only costs speed if the system refuses
-        let service = TowerToHyperService::new(router.clone());
+        let from_peer = move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        };
+        let service = TowerToHyperService::new(MapRequest::new(router.clone(), from_peer));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

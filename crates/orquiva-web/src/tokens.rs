@@ -1,38 +1,29 @@
 //! Access tokens: JWTs of RFC 9068 signed with Ed25519, verified without the database, and what is remembered
 //! of those that were.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use orquiva_core::id::{ClientId, CompanyId, KeyId, Mint, TokenId};
+use orquiva_core::id::{ClientId, CompanyId, Mint, TokenId};
+use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
-use orquiva_core::{Chance, Clock, Plan, Scopes, Secret, Timestamp};
-use orquiva_store::authority::{self, SigningKey};
+use orquiva_core::{Chance, Clock, Plan, Scopes, Secret, Timestamp, assertion};
 use orquiva_store::client::Client;
-use orquiva_store::{Store, StoreError, client, company};
+use orquiva_store::{Store, StoreError, authority, client, company, token};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::limits::{Limits, Window};
+use crate::keys::Keys;
+pub(crate) use crate::keys::LIFETIME;
+use crate::limits::{Budget, Limits};
+use crate::usage::{Meter, Usage};
 
-/// A token lives exactly one hour, in seconds.
-pub(crate) const LIFETIME: i64 = 3600;
-
-/// A signing key is followed by a new one after 30 days, in milliseconds.
-const KEY_AGE: i64 = 30 * 86_400_000;
-
-/// A new key is published this long before it signs, so that whoever keeps the key set knows it in time.
-const KEY_ANNOUNCED: i64 = 10 * 60_000;
-
-/// How often this node asks whether a company, a client or a key has changed.
+/// How often this node asks whether a company, a client, a key or a token has changed.
 const WATCH: Duration = Duration::from_millis(250);
 
 /// Tokens, and clients, that are remembered at most; past it all are forgotten and checked anew.
@@ -40,59 +31,101 @@ const MOST_REMEMBERED: usize = 100_000;
 
 /// What a token says (RFC 9068 §2.2).
 #[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    pub(crate) aud: String,
     sub: String,
-    client_id: String,
-    company: String,
-    jti: String,
-    scope: String,
-    iat: i64,
-    exp: i64,
+    pub(crate) client_id: String,
+    pub(crate) company: String,
+    pub(crate) jti: String,
+    pub(crate) scope: String,
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cnf: Option<Confirmation>,
+}
+
+/// The key that a token is bound to (RFC 7800, RFC 9449 §6).
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Confirmation {
+    /// The key's thumbprint.
+    pub(crate) jkt: String,
 }
 
 /// What a live token allows.
 pub(crate) struct Grant {
     pub(crate) company: CompanyId,
     pub(crate) client: ClientId,
+    pub(crate) token: TokenId,
     pub(crate) scopes: Scopes,
     pub(crate) plan: Plan,
-    pub(crate) window: Arc<Window>,
-    expires: Timestamp,
+    pub(crate) budget: Budget,
+    pub(crate) meter: Arc<Meter>,
+    /// The thumbprint of the key that it is bound to.
+    pub(crate) bound_to: Option<String>,
+    allowed_ips: Networks,
+    /// When it ends: in an hour at most, and no later than its client.
+    pub(crate) expires: Timestamp,
     epoch: i64,
+}
+
+impl Grant {
+    /// Whether the client may come from `ip`. Who has a list of addresses comes from a known one.
+    pub(crate) fn allows(&self, ip: impl FnOnce() -> Option<IpAddr>) -> bool {
+        self.allowed_ips.is_empty() || ip().is_some_and(|ip| self.allowed_ips.contain(ip))
+    }
 }
 
 /// A client with its company's plan, as it was at an epoch.
 pub(crate) struct Known {
     pub(crate) client: Client,
+    pub(crate) meter: Arc<Meter>,
     plan: Plan,
+    suspended: bool,
     epoch: i64,
 }
 
-/// A key that checks tokens; the newest ones sign too.
-struct Key {
-    id: KeyId,
-    public: Vec<u8>,
-    created_at: Timestamp,
-    checks: DecodingKey,
-    signs: EncodingKey,
+impl Known {
+    /// Whether it may come in at all: it was not revoked, has not expired, and its company is not suspended.
+    fn stands(&self, now: Timestamp) -> bool {
+        let expired = self.client.terms.expires_at.is_some_and(|end| end <= now);
+        self.client.revoked_at.is_none() && !expired && !self.suspended
+    }
+}
+
+/// By what a client shows that it is itself.
+pub(crate) enum Evidence {
+    /// Its secret.
+    Secret(Secret),
+    /// A text that it signed (RFC 7523).
+    Assertion(String),
+}
+
+/// Tokens that were checked, and those that were revoked. One lock over both: a token that is revoked while it
+/// is being checked is not remembered as good.
+#[derive(Default)]
+struct Memory {
+    grants: HashMap<[u8; 32], Arc<Grant>>,
+    revoked: HashSet<TokenId>,
 }
 
 /// Issues and checks access tokens.
 pub struct Tokens {
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) clock: Arc<dyn Clock>,
     mint: Arc<Mint>,
     master: Arc<MasterKey>,
     issuer: String,
     /// The version of companies, clients and keys that what is remembered belongs to.
     epoch: AtomicI64,
-    keys: RwLock<Arc<Vec<Key>>>,
-    grants: Mutex<HashMap<[u8; 32], Arc<Grant>>>,
+    /// The version of the revoked tokens that are remembered.
+    revocations: AtomicI64,
+    keys: Keys,
+    memory: Mutex<Memory>,
     clients: Mutex<HashMap<ClientId, Arc<Known>>>,
-    limits: Limits,
+    companies: Limits<CompanyId>,
+    shares: Limits<ClientId>,
+    pub(crate) usage: Usage,
 }
 
 impl Tokens {
@@ -105,18 +138,28 @@ impl Tokens {
         master: Arc<MasterKey>,
         issuer: String,
     ) -> Result<Self, StoreError> {
+        let keys = Keys {
+            store: store.clone(),
+            clock: clock.clone(),
+            chance,
+            mint: mint.clone(),
+            master: master.clone(),
+            loaded: RwLock::default(),
+        };
         let tokens = Self {
             store,
             clock,
-            chance,
             mint,
             master,
             issuer,
             epoch: AtomicI64::new(0),
-            keys: RwLock::default(),
-            grants: Mutex::default(),
+            revocations: AtomicI64::new(0),
+            keys,
+            memory: Mutex::default(),
             clients: Mutex::default(),
-            limits: Limits::default(),
+            companies: Limits::default(),
+            shares: Limits::default(),
+            usage: Usage::default(),
         };
         tokens.follow().await?;
         Ok(tokens)
@@ -137,105 +180,51 @@ impl Tokens {
 
     /// Looks once whether something has changed, and makes and drops keys as their time comes.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        let version = authority::version(&self.store.read().await?).await?;
+        let (version, revocations) = authority::versions(&self.store.read().await?).await?;
+        if revocations != self.revocations.load(Ordering::SeqCst) {
+            self.load_revoked().await?;
+            self.revocations.store(revocations, Ordering::SeqCst);
+        }
         if version != self.epoch.load(Ordering::SeqCst) {
-            self.load_keys().await?;
+            self.keys.load().await?;
             self.epoch.store(version, Ordering::SeqCst);
-            self.grants.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.memory().grants.clear();
             self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
-        self.rotate_when_due().await
+        self.keys.rotate_when_due().await
     }
 
-    async fn load_keys(&self) -> Result<(), StoreError> {
-        let stored = authority::keys(&self.store.read().await?).await?;
-        let keys: Result<Vec<_>, _> = stored.iter().map(|key| self.open_key(key)).collect();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys?);
+    async fn load_revoked(&self) -> Result<(), StoreError> {
+        let revoked = token::revoked(&self.store.read().await?, self.clock.now()).await?;
+        let mut memory = self.memory();
+        memory.revoked = revoked.into_iter().collect();
+        let Memory { grants, revoked } = &mut *memory;
+        grants.retain(|_, grant| !revoked.contains(&grant.token));
         Ok(())
-    }
-
-    fn open_key(&self, stored: &SigningKey) -> Result<Key, StoreError> {
-        let document = self.master.open(&stored.sealed, &key_place(stored.id)).map_err(StoreError::broken)?;
-        Ok(Key {
-            id: stored.id,
-            public: stored.public.clone(),
-            created_at: stored.created_at,
-            checks: DecodingKey::from_ed_der(&stored.public),
-            signs: EncodingKey::from_ed_der(&document),
-        })
-    }
-
-    /// Follows an old key with a new one, and drops those whose last token has ended.
-    async fn rotate_when_due(&self) -> Result<(), StoreError> {
-        let (keys, now) = (self.keys(), self.clock.now());
-        if keys.first().is_none_or(|newest| now.since(newest.created_at) >= KEY_AGE) {
-            return self.rotate().await;
-        }
-        let ended = KEY_ANNOUNCED + (LIFETIME + 60) * 1000;
-        let dead: Vec<_> = keys
-            .windows(2)
-            .filter(|pair| now.since(pair[0].created_at) >= ended)
-            .map(|pair| pair[1].id)
-            .collect();
-        if dead.is_empty() {
-            return Ok(());
-        }
-        self.store
-            .write::<_, StoreError, _, _>(
-                None,
-                move |tx| async move { authority::remove_keys(&tx, &dead).await },
-            )
-            .await?;
-        self.load_keys().await
     }
 
     /// Makes a new signing key. It signs once it has been published long enough.
     pub async fn rotate(&self) -> Result<(), StoreError> {
-        let mut seed = [0; 32];
-        self.chance.fill(&mut seed);
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(StoreError::broken)?;
-        let document = pair.to_pkcs8().map_err(StoreError::broken)?;
-        let id: KeyId = self.mint.next();
-        let key = SigningKey {
-            id,
-            sealed: self.master.seal(document.as_ref(), &key_place(id), self.chance.as_ref()),
-            public: pair.public_key().as_ref().to_vec(),
-            created_at: self.clock.now(),
-        };
-        self.store
-            .write::<_, StoreError, _, _>(None, move |tx| async move { authority::add_key(&tx, &key).await })
-            .await?;
-        self.load_keys().await
+        self.keys.rotate().await
     }
 
-    fn keys(&self) -> Arc<Vec<Key>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The public halves (RFC 7517, RFC 8037).
+    /// The public halves of the signing keys (RFC 7517).
     pub(crate) fn key_set(&self) -> Value {
-        let keys = self.keys();
-        let jwk = |key: &Key| {
-            json!({
-                "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
-                "kid": key.id, "x": URL_SAFE_NO_PAD.encode(&key.public),
-            })
-        };
-        json!({ "keys": keys.iter().map(jwk).collect::<Vec<_>>() })
+        self.keys.key_set()
     }
 
-    /// Issues a token to `client`. Nothing is written.
+    /// Issues a token to `client`, bound to the key of that thumbprint if there is one. Nothing is written.
     pub(crate) fn issue(
         &self,
         client: &Client,
         scopes: Scopes,
+        bound_to: Option<String>,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        let (keys, now) = (self.keys(), self.clock.now());
-        let key = keys
-            .iter()
-            .find(|key| now.since(key.created_at) >= KEY_ANNOUNCED)
-            .or(keys.last())
-            .ok_or(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat)?;
+        let now = self.clock.now();
         let jti: TokenId = self.mint.next();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -247,21 +236,32 @@ impl Tokens {
             scope: scopes.to_string(),
             iat: now.seconds(),
             exp: now.seconds() + LIFETIME,
+            cnf: bound_to.map(|jkt| Confirmation { jkt }),
         };
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(key.id.to_string());
-        jsonwebtoken::encode(&header, &claims, &key.signs)
+        self.keys.sign(&claims, now)
     }
 
-    /// The client whose id and secret these are. A refusal is never decided from memory: an unknown client and a
-    /// wrong secret take one reading of the database each.
+    /// The client of this id, if `evidence` shows that it is itself and it may come in. A refusal of a secret is
+    /// never decided from memory: an unknown client and a wrong secret take one reading of the database each.
     pub(crate) async fn authenticate(
         &self,
         id: &str,
-        secret: &Secret,
+        evidence: &Evidence,
     ) -> Result<Option<Arc<Known>>, StoreError> {
         let id = ClientId::parse(id);
+        let known = match evidence {
+            Evidence::Secret(secret) => self.by_secret(id, secret).await?,
+            Evidence::Assertion(text) => self.by_assertion(id, text).await?,
+        };
+        let now = self.clock.now();
+        Ok(known.filter(|known| known.stands(now)).inspect(|known| known.meter.touch(now)))
+    }
+
+    async fn by_secret(
+        &self,
+        id: Option<ClientId>,
+        secret: &Secret,
+    ) -> Result<Option<Arc<Known>>, StoreError> {
         let remembered = id.and_then(|id| self.remembered(id));
         if let Some(known) = remembered.filter(|known| self.is_secret_of(&known.client, secret)) {
             return Ok(Some(known));
@@ -271,14 +271,39 @@ impl Tokens {
             Some(known) => self.is_secret_of(&known.client, secret),
             None => self.master.matches(secret, &[0; 32]),
         };
-        Ok(known.filter(|known| matches && known.client.revoked_at.is_none()))
+        Ok(known.filter(|_| matches))
     }
 
+    /// A client that registered keys has no secret any more.
     fn is_secret_of(&self, client: &Client, secret: &Secret) -> bool {
         let now = self.clock.now();
         let previous = client.previous.as_ref().filter(|(_, until)| now < *until);
         let previous = previous.is_some_and(|(hash, _)| self.master.matches(secret, hash));
-        (self.master.matches(secret, &client.secret_hash) | previous) && client.revoked_at.is_none()
+        (self.master.matches(secret, &client.secret_hash) | previous) && client.terms.keys.is_none()
+    }
+
+    /// An assertion is good once, over all nodes: that it was spent is written down before it counts.
+    async fn by_assertion(&self, id: Option<ClientId>, text: &str) -> Result<Option<Arc<Known>>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        let known = match self.remembered(id) {
+            Some(known) => Some(known),
+            None => self.read_client(id).await?,
+        };
+        let now = self.clock.now();
+        let Some(known) = known.filter(|known| known.stands(now)) else { return Ok(None) };
+        let endpoint = format!("{}/oauth/token", self.issuer);
+        let audiences = [self.issuer.as_str(), &endpoint];
+        let keys = known.client.terms.keys.as_ref();
+        let Some(checked) =
+            keys.and_then(|keys| assertion::check(text, &id.to_string(), keys, &audiences, now))
+        else {
+            return Ok(None);
+        };
+        let company = known.client.company;
+        let spend =
+            move |tx| async move { token::spend(&tx, company, id, &checked.name, checked.expires).await };
+        let first = self.store.write::<_, StoreError, _, _>(company, spend).await?;
+        Ok(first.then_some(known))
     }
 
     fn remembered(&self, id: ClientId) -> Option<Arc<Known>> {
@@ -296,9 +321,17 @@ impl Tokens {
             Err(StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let plan = company::get(&tx, client.company).await?.plan;
-        let known = Arc::new(Known { client, plan, epoch });
-        remember(&self.clients, id, known.clone());
+        let company = company::get(&tx, client.company).await?;
+        let known = Arc::new(Known {
+            meter: self.usage.meter(client.company, id),
+            plan: company.plan,
+            suspended: company.suspended_at.is_some(),
+            client,
+            epoch,
+        });
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        make_room(&mut clients);
+        clients.insert(id, known.clone());
         Ok(Some(known))
     }
 
@@ -308,61 +341,73 @@ impl Tokens {
         let epoch = self.epoch.load(Ordering::SeqCst);
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let remembered = self.grants.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        let remembered = self.memory().grants.get(&name).cloned();
         if let Some(grant) = remembered.filter(|grant| grant.epoch == epoch) {
             return Ok((now < grant.expires).then_some(grant));
         }
-        let Some(claims) = self.verify(token, now) else { return Ok(None) };
+        let Some(claims) = self.read(token) else { return Ok(None) };
         let Some(id) = ClientId::parse(&claims.client_id) else { return Ok(None) };
         let known = match self.remembered(id) {
             Some(known) => Some(known),
             None => self.read_client(id).await?,
         };
-        let Some(known) = known.filter(|known| known.client.revoked_at.is_none()) else { return Ok(None) };
-        let Ok(scopes) = Scopes::parse(&claims.scope) else { return Ok(None) };
-        let grant = Arc::new(Grant {
-            company: known.client.company,
-            client: id,
-            scopes: scopes.both(known.client.scopes),
-            plan: known.plan,
-            window: self.limits.window(known.client.company, self.clock.elapsed()),
-            expires: Timestamp::from_millis(claims.exp * 1000),
-            epoch: known.epoch,
-        });
-        remember(&self.grants, name, grant.clone());
+        let Some(known) = known.filter(|known| known.stands(now)) else { return Ok(None) };
+        let Some(grant) = self.grant(claims, &known).map(Arc::new) else { return Ok(None) };
+        let mut memory = self.memory();
+        if memory.revoked.contains(&grant.token) {
+            return Ok(None);
+        }
+        make_room(&mut memory.grants);
+        memory.grants.insert(name, grant.clone());
         Ok(Some(grant))
     }
 
-    /// Checks everything that RFC 9068 §4 demands: type, algorithm, signature, issuer, audience, time.
-    fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        let typ = header.typ.as_deref()?;
-        let kid = KeyId::parse(header.kid.as_deref()?)?;
-        if !(typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")) {
-            return None;
-        }
-        let keys = self.keys();
-        let key = keys.iter().find(|key| key.id == kid)?;
-        let mut rules = Validation::new(Algorithm::EdDSA);
-        rules.set_issuer(&[&self.issuer]);
-        rules.set_audience(&[&self.issuer]);
-        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        rules.validate_exp = false; // by our own clock, below
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.checks, &rules).ok()?.claims;
-        (now.seconds() < claims.exp && claims.sub == claims.client_id).then_some(claims)
+    fn grant(&self, claims: Claims, known: &Known) -> Option<Grant> {
+        let Client { company, id, terms, .. } = &known.client;
+        let scopes = Scopes::parse(&claims.scope).ok()?.both(terms.scopes);
+        let expires = Timestamp::from_millis(claims.exp * 1000);
+        let (quota, at) = (known.plan.per_minute(), self.clock.elapsed());
+        Some(Grant {
+            company: *company,
+            client: *id,
+            token: TokenId::parse(&claims.jti)?,
+            scopes,
+            plan: known.plan,
+            budget: Budget {
+                quota,
+                pool: self.companies.window(*company, at),
+                share: terms.quota(quota).map(|quota| (quota, self.shares.window(*id, at))),
+            },
+            meter: known.meter.clone(),
+            bound_to: claims.cnf.map(|cnf| cnf.jkt),
+            allowed_ips: terms.allowed_ips.clone(),
+            expires: terms.expires_at.map_or(expires, |end| end.min(expires)),
+            epoch: known.epoch,
+        })
+    }
+
+    /// What a token says that we signed and that has not ended.
+    pub(crate) fn read(&self, token: &str) -> Option<Claims> {
+        let claims: Claims = self.keys.verify(token, &self.issuer)?;
+        (self.clock.now().seconds() < claims.exp && claims.sub == claims.client_id).then_some(claims)
+    }
+
+    /// Ends a token of `company` before its time: here at once, on the other nodes when they look.
+    pub(crate) async fn revoke(&self, company: CompanyId, claims: &Claims) -> Result<(), StoreError> {
+        let Some(id) = TokenId::parse(&claims.jti) else { return Ok(()) };
+        let expires = Timestamp::from_millis(claims.exp * 1000);
+        let revoke = move |tx| async move { token::revoke(&tx, company, id, expires).await };
+        self.store.write::<_, StoreError, _, _>(None, revoke).await?;
+        let mut memory = self.memory();
+        memory.revoked.insert(id);
+        memory.grants.retain(|_, grant| grant.token != id);
+        Ok(())
     }
 }
 
-/// Remembers `value`; when there is too much to remember, everything is forgotten, and checked again when asked for.
-fn remember<N: std::hash::Hash + Eq, V>(memory: &Mutex<HashMap<N, Arc<V>>>, name: N, value: Arc<V>) {
-    let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+/// When there is too much to remember, everything is forgotten, and checked again when asked for.
+fn make_room<N, V>(memory: &mut HashMap<N, V>) {
     if memory.len() >= MOST_REMEMBERED {
         memory.clear();
     }
-    memory.insert(name, value);
-}
-
-/// The place for which a signing key is sealed.
-fn key_place(id: KeyId) -> String {
-    format!("signing_key/{id}")
 }

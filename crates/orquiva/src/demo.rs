@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::settings::{Data, Network};
+use crate::settings::{Data, Network, Rules};
 use crate::wiring::{Base, lock};
 use crate::{operator, serve};
 
@@ -39,7 +39,8 @@ pub async fn demo(data: &Data, network: &Network, exit: bool) -> anyhow::Result<
     let _lock = lock(data)?;
     let base = Base::open(data).await?;
     let (listener, url) = serve::listen(network).await?;
-    let node = base.node(url.clone(), true).await?;
+    let rules = Rules { allow_private_webhooks: true, ..network.rules() };
+    let node = base.node_under(url.clone(), rules).await?;
     let tokens = node.tokens.clone();
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(serve::run(node, listener, stopped));
@@ -71,7 +72,7 @@ async fn prepare(base: &Base) -> anyhow::Result<(Company, String, Secret)> {
         None => operator::create_company(base, COMPANY, Plan::Pro).await?,
     };
     let known = client::list(&tx, company.id).await?;
-    let (id, secret) = match known.iter().find(|one| one.name == CLIENT && one.revoked_at.is_none()) {
+    let (id, secret) = match known.iter().find(|one| one.terms.name == CLIENT && one.revoked_at.is_none()) {
         Some(client) => (client.id, operator::rotate_client(base, client.id, 0).await?),
         None => operator::create_client(base, company.id, CLIENT, Scopes::all()).await?,
     };

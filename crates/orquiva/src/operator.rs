@@ -1,15 +1,21 @@
 //! The operator's commands: companies, their API clients, the signing keys.
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
+mod client;
+
 use anyhow::{Context as _, bail};
 use clap::{Subcommand, ValueEnum};
-use orquiva_core::id::{ClientId, CompanyId};
-use orquiva_core::{Company, Plan, Scope, Scopes, Secret};
-use orquiva_store::client::{self, Client};
+use orquiva_core::id::CompanyId;
+use orquiva_core::{Company, Plan};
 use orquiva_store::{StoreError, company};
 use serde_json::{Value, json};
 
 use crate::wiring::Base;
+
+pub use client::{
+    ClientCommand, change_client, client_command, create_client, create_client_under, revoke_client,
+    rotate_client,
+};
 
 /// `orquiva company …`
 #[derive(Debug, Subcommand)]
@@ -33,41 +39,15 @@ pub enum CompanyCommand {
         #[arg(long, action = clap::ArgAction::Set)]
         closed_departments: bool,
     },
-}
-
-/// `orquiva client …`
-#[derive(Debug, Subcommand)]
-pub enum ClientCommand {
-    /// Create an API client; its secret is shown this once
-    Create {
-        /// Whose client it is: cmp_…
-        #[arg(long)]
-        company: String,
-        /// What it is for
-        #[arg(long)]
-        name: String,
-        /// What it may do; may be given several times (default: every scope)
-        #[arg(long, alias = "scopes", value_delimiter = ' ')]
-        scope: Vec<String>,
-    },
-    /// List the clients of a company
-    List {
+    /// Let nobody in for a company: no new tokens, and within a second its live ones end; its data stays
+    Suspend {
         /// Which company: cmp_…
-        #[arg(long)]
         company: String,
     },
-    /// End a client: its secrets and, within a second, its live tokens
-    Revoke {
-        /// Its client_id: cli_…
-        client_id: String,
-    },
-    /// Give a client a new secret; the old one stays good for a while
-    Rotate {
-        /// Its client_id: cli_…
-        client_id: String,
-        /// Hours that the old secret stays good
-        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=168))]
-        overlap_hours: u16,
+    /// Let a suspended company in again
+    Resume {
+        /// Which company: cmp_…
+        company: String,
     },
 }
 
@@ -111,6 +91,7 @@ pub async fn create_company(base: &Base, name: &str, plan: Plan) -> anyhow::Resu
         plan,
         closed_departments: false,
         created_at: base.clock.now(),
+        suspended_at: None,
     };
     let stored = new.clone();
     let write = move |tx| async move { company::create(&tx, &stored).await };
@@ -127,54 +108,12 @@ pub async fn close_departments(base: &Base, id: CompanyId, closed: bool) -> anyh
     updated.await.map_err(|error| named(error, &format!("there is no company {id}")))
 }
 
-/// Creates an API client; the secret exists nowhere else than in the answer.
-pub async fn create_client(
-    base: &Base,
-    company: CompanyId,
-    name: &str,
-    scopes: Scopes,
-) -> anyhow::Result<(ClientId, Secret)> {
-    let secret = Secret::for_client(base.chance.as_ref());
-    let new = Client {
-        company,
-        id: base.mint.next(),
-        name: name.to_owned(),
-        scopes,
-        secret_hash: base.key.hash(&secret),
-        previous: None,
-        created_by: "operator".to_owned(),
-        created_at: base.clock.now(),
-        revoked_at: None,
-    };
-    let id = new.id;
-    let created = base.store.write::<_, StoreError, _, _>(company, move |tx| async move {
-        company::get(&tx, company).await?;
-        client::create(&tx, &new).await
-    });
-    created.await.map_err(|error| named(error, &format!("there is no company {company}")))?;
-    Ok((id, secret))
-}
-
-/// Gives a client a new secret; the one that it had stays good for `overlap` milliseconds.
-pub async fn rotate_client(base: &Base, id: ClientId, overlap: i64) -> anyhow::Result<Secret> {
-    let secret = Secret::for_client(base.chance.as_ref());
-    let (hash, until) = (base.key.hash(&secret), base.clock.now().plus(overlap));
-    let rotated = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
-        let company = client::find(&tx, id).await?.company;
-        client::rotate(&tx, company, id, &hash, until).await
-    });
-    rotated.await.map_err(|error| named(error, &format!("there is no live client {id}")))?;
-    Ok(secret)
-}
-
-/// Ends a client for good.
-pub async fn revoke_client(base: &Base, id: ClientId) -> anyhow::Result<()> {
-    let now = base.clock.now();
-    let revoked = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
-        let company = client::find(&tx, id).await?.company;
-        client::revoke(&tx, company, id, now).await
-    });
-    revoked.await.map_err(|error| named(error, &format!("there is no client {id}")))
+/// Suspends a company: its clients get no tokens, and within a second its live ones end. Or lets it in again.
+pub async fn suspend_company(base: &Base, id: CompanyId, suspended: bool) -> anyhow::Result<()> {
+    let since = suspended.then(|| base.clock.now());
+    let write = move |tx| async move { company::suspend(&tx, id, since).await };
+    let done = base.store.write::<_, StoreError, _, _>(id, write).await;
+    done.map_err(|error| named(error, &format!("there is no company {id}")))
 }
 
 /// Carries out `orquiva company …`.
@@ -188,9 +127,11 @@ pub async fn company_command(base: &Base, command: CompanyCommand, as_json: bool
         }
         CompanyCommand::List => {
             let found = company::list(&base.store.read().await?).await?;
-            let lines =
-                found.iter().map(|one| format!("{}  {:<10}  {}", one.id, one.plan.as_str(), one.name));
-            answer(as_json, &json!(found), || lines.collect::<Vec<_>>().join("\n"));
+            let line = |one: &Company| {
+                let end = one.suspended_at.map(|at| format!("  suspended {at}")).unwrap_or_default();
+                format!("{}  {:<10}  {}{end}", one.id, one.plan.as_str(), one.name)
+            };
+            answer(as_json, &json!(found), || found.iter().map(line).collect::<Vec<_>>().join("\n"));
         }
         CompanyCommand::Update { company, closed_departments } => {
             let id = company_id_of(&company)?;
@@ -199,37 +140,15 @@ pub async fn company_command(base: &Base, command: CompanyCommand, as_json: bool
                 format!("{id}  departments are {}", if closed_departments { "closed" } else { "open" })
             });
         }
-    }
-    Ok(())
-}
-
-/// Carries out `orquiva client …`.
-pub async fn client_command(base: &Base, command: ClientCommand, as_json: bool) -> anyhow::Result<()> {
-    match command {
-        ClientCommand::Create { company, name, scope } => {
-            let company = company_id_of(&company)?;
-            let (id, secret) = create_client(base, company, &name, scopes(&scope)?).await?;
-            show_secret(as_json, id, &secret);
+        CompanyCommand::Suspend { company } => {
+            let id = company_id_of(&company)?;
+            suspend_company(base, id, true).await?;
+            answer(as_json, &json!({ "id": id, "suspended": true }), || format!("{id} is suspended"));
         }
-        ClientCommand::List { company } => {
-            let company = company_id_of(&company)?;
-            let found = client::list(&base.store.read().await?, company).await?;
-            let shown: Vec<Value> = found.iter().map(show).collect();
-            let line = |one: &Client| {
-                let end = one.revoked_at.map(|at| format!("  revoked {at}")).unwrap_or_default();
-                format!("{}  {:<20}  {}{end}", one.id, one.name, one.scopes)
-            };
-            answer(as_json, &json!(shown), || found.iter().map(line).collect::<Vec<_>>().join("\n"));
-        }
-        ClientCommand::Revoke { client_id } => {
-            let id = client_id_of(&client_id)?;
-            revoke_client(base, id).await?;
-            answer(as_json, &json!({ "client_id": id, "revoked": true }), || format!("{id} is revoked"));
-        }
-        ClientCommand::Rotate { client_id, overlap_hours } => {
-            let id = client_id_of(&client_id)?;
-            let secret = rotate_client(base, id, i64::from(overlap_hours) * 3_600_000).await?;
-            show_secret(as_json, id, &secret);
+        CompanyCommand::Resume { company } => {
+            let id = company_id_of(&company)?;
+            suspend_company(base, id, false).await?;
+            answer(as_json, &json!({ "id": id, "suspended": false }), || format!("{id} may come in again"));
         }
     }
     Ok(())
@@ -237,33 +156,6 @@ pub async fn client_command(base: &Base, command: ClientCommand, as_json: bool) 
 
 fn company_id_of(text: &str) -> anyhow::Result<CompanyId> {
     CompanyId::parse(text).with_context(|| format!("`{text}` is no company's id"))
-}
-
-fn client_id_of(text: &str) -> anyhow::Result<ClientId> {
-    ClientId::parse(text).with_context(|| format!("`{text}` is no client_id"))
-}
-
-fn scopes(given: &[String]) -> anyhow::Result<Scopes> {
-    if given.is_empty() {
-        return Ok(Scopes::all());
-    }
-    let all = Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
-    Scopes::parse(&given.join(" "))
-        .map_err(|unknown| anyhow::anyhow!("there is no scope `{unknown}`; there are: {all}"))
-}
-
-fn show(one: &Client) -> Value {
-    json!({
-        "client_id": one.id, "companyId": one.company, "name": one.name, "scopes": one.scopes,
-        "createdBy": one.created_by, "createdAt": one.created_at, "revokedAt": one.revoked_at,
-    })
-}
-
-fn show_secret(as_json: bool, id: ClientId, secret: &Secret) {
-    let secret = secret.expose();
-    answer(as_json, &json!({ "client_id": id, "client_secret": secret }), || {
-        format!("client_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again.")
-    });
 }
 
 fn answer(as_json: bool, json: &Value, text: impl FnOnce() -> String) {

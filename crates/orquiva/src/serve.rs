@@ -13,7 +13,7 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let _lock = lock(data)?;
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
-    let node = base.node(url.clone(), network.allow_private_webhooks).await?;
+    let node = base.node_under(url.clone(), network.rules()).await?;
     println!("Orquiva listens on {}", address(&listener)?);
     if network.public_url.is_some() {
         tracing::info!("clients reach it at {url}, the issuer of every token");
@@ -61,7 +61,7 @@ pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>)
         orquiva_web::serve(listener, router, stop).await;
         last.send_replace(true);
     };
-    tokio::join!(web, worker.run(served), tokens.watch(watching));
+    tokio::join!(web, worker.run(served.clone()), tokens.watch(watching), tokens.keep(served));
 }
 
 async fn asked_to_stop() {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use orquiva_core::network::{Network as IpNetwork, Networks};
+use orquiva_web::TokenLimits;
 
 /// Where the data is.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +39,40 @@ pub struct Network {
     /// Let webhooks go to plain http and to private addresses: for a laptop or a lab, never on the Internet
     #[arg(long, env = "ORQUIVA_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
+    /// Proxies in front, as addresses or networks parted by commas: their X-Forwarded-For is believed
+    #[arg(long, env = "ORQUIVA_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// Requests a minute to the token endpoint for one client from one address; 0 is no limit
+    #[arg(long, env = "ORQUIVA_TOKENS_PER_CLIENT", default_value_t = 60)]
+    pub tokens_per_client: u32,
+    /// Requests a minute to the token endpoint from one address; 0 is no limit
+    #[arg(long, env = "ORQUIVA_TOKENS_PER_ADDRESS", default_value_t = 120)]
+    pub tokens_per_address: u32,
+}
+
+/// What a server lets in and out.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Whether webhooks may go to plain `http` and inner networks.
+    pub allow_private_webhooks: bool,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
+    /// How often tokens may be asked for.
+    pub token_limits: TokenLimits,
+}
+
+impl Network {
+    /// What the server lets in and out.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            allow_private_webhooks: self.allow_private_webhooks,
+            trusted_proxies: self.trusted_proxies.clone().into(),
+            token_limits: TokenLimits {
+                per_client: self.tokens_per_client,
+                per_address: self.tokens_per_address,
+            },
+        }
+    }
 }
 
 /// What is written to the log, and how.

@@ -18,7 +18,7 @@ use orquiva_store::{Store, StoreError, authority};
 use orquiva_web::{App, Tokens};
 use tokio::sync::Notify;
 
-use crate::settings::Data;
+use crate::settings::{Data, Rules};
 
 /// What every command works with.
 pub struct Base {
@@ -88,8 +88,14 @@ impl Base {
         Ok(())
     }
 
-    /// The web and the worker, reached at `public_url`.
+    /// The web and the worker, reached at `public_url`, under the usual rules.
     pub async fn node(&self, public_url: String, allow_private_webhooks: bool) -> anyhow::Result<Node> {
+        self.node_under(public_url, Rules { allow_private_webhooks, ..Rules::default() }).await
+    }
+
+    /// The web and the worker, reached at `public_url`.
+    pub async fn node_under(&self, public_url: String, rules: Rules) -> anyhow::Result<Node> {
+        let Rules { allow_private_webhooks, trusted_proxies, token_limits } = rules;
         let Self { store, clock, chance, mint, key } = self;
         let public_url = public_url.trim_end_matches('/').to_owned();
         let wake = Arc::new(Notify::new());
@@ -114,6 +120,8 @@ impl Base {
             wake: wake.clone(),
             public_url,
             allow_private_webhooks,
+            trusted_proxies,
+            token_limits,
         });
         let worker = Worker::new(orquiva_delivery::Parts {
             store: store.clone(),

@@ -3,6 +3,7 @@
 
 mod announcement;
 mod bad_input;
+mod clients;
 mod crash;
 mod delivery;
 mod department_tree;
@@ -10,10 +11,14 @@ mod departments;
 mod employees;
 mod events;
 mod harness;
+mod oauth;
 mod operator;
 mod process;
+mod proofs;
 mod rate;
 mod safe_writes;
+mod signer;
 mod store;
 mod tidy;
 mod tokens;
+mod usage;

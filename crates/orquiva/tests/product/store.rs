@@ -14,6 +14,7 @@ fn some_company(orq: &Orquiva, name: String) -> Company {
         plan: Plan::Free,
         closed_departments: false,
         created_at: orq.base.clock.now(),
+        suspended_at: None,
     }
 }
 

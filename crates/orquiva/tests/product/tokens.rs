@@ -238,12 +238,12 @@ async fn bearer_refusals_follow_rfc_6750() {
         let acme = orq.company_on("acme", Plan::Pro, Scopes::parse("employees:read").unwrap()).await;
         let none = orq.send(Request::get("/v1/employees").body(Body::empty()).unwrap()).await;
         assert_eq!(none.problem(), (401, "invalid_token"));
-        assert_eq!(none.header("www-authenticate"), r#"Bearer realm="orquiva""#, "no token, no error code");
-        let basic = Request::get("/v1/employees").header("authorization", "Basic abc");
-        assert_eq!(
-            orq.send(basic.body(Body::empty()).unwrap()).await.header("www-authenticate"),
-            r#"Bearer realm="orquiva""#
+        let bare = format!(
+            r#"Bearer realm="orquiva", resource_metadata="{PUBLIC}/.well-known/oauth-protected-resource""#
         );
+        assert_eq!(none.header("www-authenticate"), bare, "no token, no error code");
+        let basic = Request::get("/v1/employees").header("authorization", "Basic abc");
+        assert_eq!(orq.send(basic.body(Body::empty()).unwrap()).await.header("www-authenticate"), bare);
         let twice = acme.request(Method::GET, "/v1/employees").header("authorization", "Bearer other");
         assert_eq!(orq.send(twice.body(Body::empty()).unwrap()).await.problem(), (400, "invalid_request"));
         let in_query = Request::get(format!("/v1/employees?access_token={}", acme.token));

@@ -1,0 +1,108 @@
+//! How much each client used, minute by minute: counted in memory by each node, added up here.
+
+use orquiva_core::Timestamp;
+use orquiva_core::id::{ClientId, CompanyId};
+
+use crate::sql::sql;
+use crate::{Arg, StoreError, Tx, args};
+
+/// How long the counts are kept, in milliseconds: 30 days.
+pub const KEPT: i64 = 30 * 86_400_000;
+
+/// What one client did in one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Minute {
+    /// Whose client it is.
+    pub company: CompanyId,
+    /// The client.
+    pub client: ClientId,
+    /// When the minute began.
+    pub start: Timestamp,
+    /// Requests with a live token, whatever came of them.
+    pub requests: i64,
+    /// Those that were over a limit: 429.
+    pub refused: i64,
+    /// Those that failed otherwise: any other status from 400 on.
+    pub errors: i64,
+}
+
+/// Adds counts to those that are there. The rows have to be in the order of their keys: several nodes add at
+/// once, and in one order they never wait for each other in a circle.
+pub async fn add(tx: &Tx, minutes: &[Minute]) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into usage_minute (company_id, minute, client_id, requests, refused, errors)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (company_id, minute, client_id) do update
+            set requests = usage_minute.requests + excluded.requests,
+                refused = usage_minute.refused + excluded.refused,
+                errors = usage_minute.errors + excluded.errors"
+    );
+    let row = |one: &Minute| -> Vec<Arg<'_>> {
+        args![one.company, one.start, one.client, one.requests, one.refused, one.errors].to_vec()
+    };
+    tx.run_each(sql, &minutes.iter().map(row).collect::<Vec<_>>()).await
+}
+
+/// Which minutes of a company.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// From this moment on.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+    /// Of this client only.
+    pub client: Option<ClientId>,
+    /// After this minute and client of the list.
+    pub after: Option<(Timestamp, ClientId)>,
+}
+
+/// The minutes of a company, the newest first; those in which a client did nothing are not there.
+pub async fn list(
+    tx: &Tx,
+    company: CompanyId,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<Minute>, StoreError> {
+    let all = sql!(
+        "select company_id, minute, client_id, requests, refused, errors from usage_minute
+          where company_id = $1 and minute >= $2 and minute < $3 and minute <= $4
+            and (minute < $4 or client_id < $5)
+          order by minute desc, client_id desc limit $6"
+    );
+    let of_one = sql!(
+        "select company_id, minute, client_id, requests, refused, errors from usage_minute
+          where company_id = $1 and client_id = $7 and minute >= $2 and minute < $3 and minute <= $4
+            and (minute < $4 or client_id < $5)
+          order by minute desc limit $6"
+    );
+    let Filter { from, to, client, after } = filter;
+    let from = from.unwrap_or(Timestamp::from_millis(i64::MIN));
+    let to = to.unwrap_or(Timestamp::from_millis(i64::MAX));
+    let (minute, below) = match after {
+        Some((minute, client)) => (*minute, client.to_string()),
+        None => (Timestamp::from_millis(i64::MAX), String::new()),
+    };
+    let mut args = args![company, from, to, minute, below, limit].to_vec();
+    args.extend(client.map(Arg::from));
+    let sql = if client.is_some() { of_one } else { all };
+    tx.all(sql, &args, |row| {
+        Ok(Minute {
+            company: row.id(0)?,
+            start: row.time(1)?,
+            client: row.id(2)?,
+            requests: row.int(3)?,
+            refused: row.int(4)?,
+            errors: row.int(5)?,
+        })
+    })
+    .await
+}
+
+/// Forgets up to `limit` minutes of all companies before `before`; returns how many.
+pub async fn forget(tx: &Tx, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "delete from usage_minute where (company_id, minute, client_id) in
+            (select company_id, minute, client_id from usage_minute where minute < $1 order by minute limit $2)"
+    );
+    tx.run(sql, args![before, limit]).await
+}

@@ -1,0 +1,58 @@
+//! `/v1/usage`: what each client of the company used, minute by minute.
+
+use axum::extract::{OriginalUri, State};
+use axum::response::IntoResponse;
+use orquiva_core::id::ClientId;
+use orquiva_core::{Code, Fault, Timestamp};
+use orquiva_store::usage::{self, Filter, Minute};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::cursor::{Bound, page};
+use crate::params::Params;
+use crate::problem::Problem;
+
+/// The minutes in which a client did something, the newest first. It takes no scope: what a company used is no
+/// secret to its own clients, who share one budget.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    mut params: Params,
+) -> Result<impl IntoResponse, Problem> {
+    let limit = params.limit();
+    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::InvalidTime);
+    let mut filter = Filter {
+        from: params.take("from", moment),
+        to: params.take("to", moment),
+        client: params.take("clientId", |text| ClientId::parse(text).ok_or(Fault::InvalidId { kind: "cli" })),
+        after: None,
+    };
+    params.finish()?;
+    let company = caller.company;
+    let bound = Bound { key: &app.key, to: format!("usage {company} {filter:?}") };
+    filter.after = cursor.map(|cursor| bound.read_text(&cursor).and_then(|text| place(&text))).transpose()?;
+    let scan = move |tx| async move { usage::list(&tx, company, &filter, limit + 1).await };
+    let mut found = app.store.scan(scan).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|last| bound.write_text(&format!("{} {}", last.start.millis(), last.client)));
+    Ok(page(&app, &uri, found.iter().map(show).collect(), next))
+}
+
+/// The minute and the client that a cursor names.
+fn place(text: &str) -> Result<(Timestamp, ClientId), Problem> {
+    let read = || {
+        let (minute, client) = text.split_once(' ')?;
+        Some((Timestamp::from_millis(minute.parse().ok()?), ClientId::parse(client)?))
+    };
+    read().ok_or_else(|| Code::InvalidCursor.into())
+}
+
+fn show(one: &Minute) -> Value {
+    let Minute { company: _, client, start, requests, refused, errors } = one;
+    json!({ "minute": start, "clientId": client, "requests": requests, "refused": refused, "errors": errors })
+}
