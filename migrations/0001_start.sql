@@ -176,9 +176,15 @@ create unique index event_id on event (company_id, id);
 create unique index event_sequence on event (company_id, sequence);
 create index event_unrouted on event (position) where sequence is null;
 
+-- For readers of rare types. The two that most events are of are found by walking along the log, so hires do not pay.
+create index event_rare on event (company_id, type, sequence)
+    where sequence is not null and type <> 'employee.created' and type <> 'employee.updated';
+
+-- Where a company's log ends, and up to where it has expired.
 create table event_log (
     company_id text not null primary key,
-    last_sequence bigint not null
+    last_sequence bigint not null,
+    expired_sequence bigint not null
 ) {clustered};
 
 create table webhook (

@@ -36,6 +36,9 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// Every plan there is.
+    pub const ALL: [Self; 3] = [Self::Free, Self::Pro, Self::Enterprise];
+
     /// Reads `free`, `pro` or `enterprise`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -70,6 +73,24 @@ impl Plan {
             Self::Free => 5,
             Self::Pro => 50,
             Self::Enterprise => 500,
+        }
+    }
+
+    /// Days that an event stays in the log, and its deliveries with it.
+    pub fn event_days(self) -> i64 {
+        match self {
+            Self::Free => 30,
+            Self::Pro => 90,
+            Self::Enterprise => 400,
+        }
+    }
+
+    /// Event streams that a company may hold open at once on each node.
+    pub fn max_streams(self) -> usize {
+        match self {
+            Self::Free => 5,
+            Self::Pro => 50,
+            Self::Enterprise => 1_000,
         }
     }
 }

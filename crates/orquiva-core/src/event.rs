@@ -114,6 +114,30 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// The types that a reader of the log asks for; what is asked by a pattern is spelt out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Types(Vec<&'static str>);
+
+impl Types {
+    /// Reads patterns parted by commas; one that can match nothing is refused with the nearest type.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let patterns: Vec<_> =
+            text.split(',').map(|part| Pattern::parse(part.trim())).collect::<Result<_, _>>()?;
+        let asked = |kind: &&&str| patterns.iter().any(|pattern| pattern.matches(kind));
+        Ok(Self(EventType::ALL.iter().filter(asked).copied().collect()))
+    }
+
+    /// Each of them, once.
+    pub fn each(&self) -> &[&'static str] {
+        &self.0
+    }
+
+    /// Whether an event of type `kind` was asked for.
+    pub fn have(&self, kind: &str) -> bool {
+        self.0.contains(&kind)
+    }
+}
+
 /// Reads the patterns of a subscription as they are stored: a JSON list of texts.
 pub fn patterns(stored: &str) -> Vec<Pattern> {
     match serde_json::from_str(stored) {
@@ -147,6 +171,17 @@ mod tests {
         assert!(Pattern::parse("salary.*").is_err());
         assert!(Pattern::parse("employee*").is_err());
         assert!(Pattern::parse("").is_err());
+    }
+
+    #[test]
+    fn types_are_spelt_out_each_once() {
+        let types = Types::parse("employee.*, employee.created,department.created").expect("known types");
+        assert!(types.have("employee.deleted") && types.have("department.created"));
+        assert!(!types.have("webhook_endpoint.disabled"));
+        assert_eq!(types.each().iter().filter(|kind| **kind == "employee.created").count(), 1);
+        assert_eq!(Types::parse("*").map(|all| all.0.len()), Ok(EventType::ALL.len()));
+        assert_eq!(Types::parse("employee.created,employe.deleted"), Err("employee.deleted"));
+        assert!(Types::parse("employee.created,").is_err());
     }
 
     #[test]

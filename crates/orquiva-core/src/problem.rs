@@ -102,6 +102,10 @@ codes! {
     DepartmentInUse "department_in_use" 409
         ["El departamento está en uso", "Añada «?replaceWith=dep_…» para pasar a otro sus personas y departamentos."]
         ["The department is in use", "Add `?replaceWith=dep_…` to move its people and departments to another one."];
+    /// The log no longer reaches back to the cursor.
+    CursorExpired "cursor_expired" 410
+        ["El registro de eventos ya no llega tan atrás", "Exporte de nuevo los datos y siga desde la secuencia que indica la exportación, u omita «after» para leer desde el evento más antiguo que se conserva."]
+        ["The event log no longer reaches back that far", "Export the data again and go on from the sequence that the export tells, or leave `after` out to read from the oldest event that is kept."];
     /// The resource is not the one that `If-Match` names.
     PreconditionFailed "precondition_failed" 412
         ["El recurso ha cambiado entretanto", "Léalo de nuevo, aplique el cambio sobre la nueva versión y use su ETag en If-Match."]
@@ -126,6 +130,10 @@ codes! {
     RateLimited "rate_limited" 429
         ["Se ha superado el límite de peticiones del plan", "Espere los segundos de Retry-After y siga con espera exponencial."]
         ["The plan's rate limit is exceeded", "Wait the seconds of Retry-After, and back off exponentially."];
+    /// The plan allows no more open streams.
+    TooManyStreams "too_many_streams" 429
+        ["Hay demasiados flujos de eventos abiertos", "Cierre uno que ya no use, o lea GET /v1/events; un mismo flujo puede servir a varios consumidores."]
+        ["Too many event streams are open", "Close one that is no longer used, or page GET /v1/events; one stream can serve several consumers."];
     /// It is our fault.
     Internal "internal" 500
         ["Algo ha fallado por nuestra parte", "No es culpa de la petición. Si se repite, envíenos el requestId."]

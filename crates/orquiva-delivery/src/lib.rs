@@ -7,6 +7,7 @@ mod client;
 mod lanes;
 mod parts;
 mod recorder;
+mod retention;
 mod router;
 mod worker;
 

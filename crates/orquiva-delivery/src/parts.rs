@@ -33,6 +33,8 @@ pub struct Parts {
     pub client: Client,
     /// Rung by whoever commits an event.
     pub wake: Arc<Notify>,
+    /// Rung when events have got their place in the log.
+    pub routed: Arc<Notify>,
 }
 
 /// Waits for the bell, for `time`, or for the stop.

@@ -8,7 +8,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::lanes::Lanes;
 use crate::parts::{BACK_OFF, POLL, Parts, wait};
-use crate::router;
+use crate::{retention, router};
+
+/// How often events are looked for that have had their time.
+const SWEEP: Duration = Duration::from_secs(600);
 
 /// Takes events to their endpoints.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ impl Worker {
         tokio::join!(
             self.keep_routing(stop.clone()),
             self.keep_house(stop.clone()),
+            self.keep_log(stop.clone()),
             self.0.dispatch(stop, true)
         );
         last.send_replace(true);
@@ -46,7 +50,16 @@ impl Worker {
     pub async fn route(&self) -> Result<usize, StoreError> {
         let (routed, lanes) = router::route(&self.0.parts).await?;
         self.0.ring(&lanes);
+        if routed > 0 {
+            self.0.parts.routed.notify_one();
+        }
         Ok(routed)
+    }
+
+    /// Removes every event that has had its time in the log.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let (_running, stop) = watch::channel(false);
+        retention::sweep(&self.0.parts, &stop).await
     }
 
     /// The embedded database has one server: what is leased at its start is left over from one that was killed.
@@ -89,6 +102,17 @@ impl Worker {
                     wait(&never, &mut stop, Duration::from_secs(60)).await;
                 }
             }
+        }
+    }
+
+    /// Lets events leave the log when they have had their time.
+    async fn keep_log(&self, mut stop: watch::Receiver<bool>) {
+        let never = Notify::new();
+        while !*stop.borrow() {
+            if let Err(cause) = retention::sweep(&self.0.parts, &stop).await {
+                tracing::warn!(%cause, "old events could not be removed; they are next time");
+            }
+            wait(&never, &mut stop, SWEEP).await;
         }
     }
 }

@@ -14,8 +14,8 @@ pub async fn create(tx: &Tx, company: &Company) -> Result<(), StoreError> {
     );
     let closed = i64::from(company.closed_departments);
     tx.run(sql, args![company.id, &company.name, company.plan.as_str(), closed, company.created_at]).await?;
-    tx.run(sql!("insert into event_log (company_id, last_sequence) values ($1, 0)"), args![company.id])
-        .await?;
+    let log = sql!("insert into event_log (company_id, last_sequence, expired_sequence) values ($1, 0, 0)");
+    tx.run(log, args![company.id]).await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The event log of a company: written with the change, given its place by the router.
 
-use orquiva_core::Timestamp;
-use orquiva_core::event::NewEvent;
+use orquiva_core::event::{NewEvent, Types};
 use orquiva_core::id::{CompanyId, EventId};
+use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::{Sql, sql};
 use crate::{Arg, Row, StoreError, Tx, args};
@@ -33,6 +33,37 @@ pub struct Unrouted {
     pub id: EventId,
     /// What it tells of.
     pub kind: String,
+}
+
+/// Where a company's log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The last event that has expired; 0 while all are there.
+    pub expired: i64,
+    /// The last event.
+    pub last: i64,
+}
+
+/// A part of a log, and where the log stood at that very moment.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where the log stood.
+    pub log: Log,
+    /// Up to where it was looked through, if it did not fill up before.
+    pub through: i64,
+    /// The events, in order.
+    pub events: Vec<Event>,
+}
+
+/// A company whose oldest event may have to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Oldest {
+    /// Which company.
+    pub company: CompanyId,
+    /// What it pays for.
+    pub plan: Plan,
+    /// When its oldest event happened.
+    pub created_at: Timestamp,
 }
 
 impl Event {
@@ -97,13 +128,114 @@ pub async fn place(tx: &Tx, company: CompanyId, places: &[(i64, i64)]) -> Result
     tx.run_each(sql, &rows).await
 }
 
-/// Up to `limit` events of a company after `sequence`, in order.
-pub async fn list(tx: &Tx, company: CompanyId, sequence: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
+/// Where a company's log stands.
+pub async fn log(tx: &Tx, company: CompanyId) -> Result<Log, StoreError> {
+    let sql = sql!("select expired_sequence, last_sequence from event_log where company_id = $1");
+    tx.first(sql, args![company], read_log).await?.ok_or(StoreError::NotFound)
+}
+
+/// The last sequence of each of these companies' logs.
+pub async fn ends(tx: &Tx, companies: &[CompanyId]) -> Result<Vec<(CompanyId, i64)>, StoreError> {
     let sql = sql!(
-        "select id, type, created_at, sequence, payload from event
-          where company_id = $1 and sequence > $2 order by sequence limit $3"
+        sqlite
+        "select company_id, last_sequence from event_log
+          where company_id in (select value from json_each($1))",
+        postgres
+        "select company_id, last_sequence from event_log
+          where company_id in (select jsonb_array_elements_text($1::text::jsonb))"
     );
-    tx.all(sql, args![company, sequence, limit], read).await
+    let companies = serde_json::to_string(companies).map_err(StoreError::broken)?;
+    tx.all(sql, args![companies], |row| Ok((row.id(0)?, row.int(1)?))).await
+}
+
+/// Up to `limit` events of a company after `after`, or from the oldest that is kept, in order; of these types, or
+/// of all. One statement, so that the log stood like this when these were its events.
+pub async fn page(
+    tx: &Tx,
+    company: CompanyId,
+    after: Option<i64>,
+    types: Option<&Types>,
+    limit: i64,
+) -> Result<Page, StoreError> {
+    let all = sql!(
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+           from event_log l left join
+                (select id, type, created_at, sequence, payload from event
+                  where company_id = $1 and sequence > coalesce($2,
+                        (select expired_sequence from event_log where company_id = $1))
+                  order by sequence limit $3) e on 1 = 1
+          where l.company_id = $1 order by e.sequence"
+    );
+    let mut args = args![company, after, limit].to_vec();
+    let asked = types.map_or(&[][..], Types::each);
+    args.extend(asked.iter().map(|kind| (*kind).into()));
+    let is_common = asked.iter().any(|kind| COMMON.contains(kind));
+    let some = match types {
+        None => None,
+        Some(_) if is_common => Some(common(asked.len())),
+        Some(_) => Some(rare(asked.len())),
+    };
+    let rows = tx
+        .all(some.as_ref().unwrap_or(all), &args, |row| {
+            let event = row.opt_text(2)?.map(|_| read_from(row, 2)).transpose()?;
+            Ok((read_log(row)?, event))
+        })
+        .await?;
+    let log = rows.first().ok_or(StoreError::NotFound)?.0;
+    let through = match is_common {
+        true => log.last.min(after.unwrap_or(log.expired).saturating_add(SPAN)),
+        false => log.last,
+    };
+    Ok(Page { log, through, events: rows.into_iter().filter_map(|(_, event)| event).collect() })
+}
+
+/// The types that most events are of: the index of the rare ones leaves them out.
+const COMMON: [&str; 2] = ["employee.created", "employee.updated"];
+
+/// Events that are looked through for common types at once.
+const SPAN: i64 = 5_000;
+
+/// As in [`page`], of `count` types, some of which are common: a span of the log is looked through.
+fn common(count: usize) -> Sql {
+    let types: Vec<_> = (0..count).map(|number| format!("${}", 4 + number)).collect();
+    Sql::made(format!(
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+           from event_log l left join
+                (select id, type, created_at, sequence, payload from event
+                  where company_id = $1 and sequence > coalesce($2,
+                        (select expired_sequence from event_log where company_id = $1))
+                    and sequence <= {SPAN} + coalesce($2,
+                        (select expired_sequence from event_log where company_id = $1))
+                    and type in ({})
+                  order by sequence limit $3) e on 1 = 1
+          where l.company_id = $1 order by e.sequence",
+        types.join(", ")
+    ))
+}
+
+/// As in [`page`], of `count` rare types. Each is found by its own walk along their index, however long the log is.
+fn rare(count: usize) -> Sql {
+    let walk = |number: usize| {
+        format!(
+            "select sequence from (select sequence from event
+                where company_id = $1 and type = ${} and sequence > coalesce($2,
+                      (select expired_sequence from event_log where company_id = $1))
+                  and sequence is not null and type <> 'employee.created' and type <> 'employee.updated'
+                order by sequence limit $3) t{number}",
+            4 + number
+        )
+    };
+    let walks: Vec<_> = (0..count).map(walk).collect();
+    Sql::made(format!(
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+           from event_log l left join
+                (select found.id, found.type, found.created_at, found.sequence, found.payload
+                   from (select sequence from ({}) walks order by sequence limit $3) picked
+                        cross join event found
+                  where found.company_id = $1 and found.sequence = picked.sequence) e on 1 = 1
+          where l.company_id = $1 order by e.sequence",
+        walks.join(" union all ")
+    ))
 }
 
 /// One event of a company, once it has its place.
@@ -113,6 +245,73 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EventId) -> Result<Event, Stor
           where company_id = $1 and id = $2 and sequence is not null"
     );
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
+}
+
+/// Up to `limit` companies after `after` whose oldest event happened before `before`.
+pub async fn oldest(
+    tx: &Tx,
+    after: Option<CompanyId>,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Oldest>, StoreError> {
+    let sql = sql!(
+        "select l.company_id, c.plan, e.created_at
+           from event_log l join company c on c.id = l.company_id
+                join event e on e.company_id = l.company_id and e.sequence = l.expired_sequence + 1
+          where l.company_id > $1 and e.created_at < $2 order by l.company_id limit $3"
+    );
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    tx.all(sql, args![after, before, limit], |row| {
+        let plan = row.text(1)?;
+        Ok(Oldest {
+            company: row.id(0)?,
+            plan: Plan::parse(&plan).ok_or_else(|| StoreError::broken(format!("`{plan}` is no plan")))?,
+            created_at: row.time(2)?,
+        })
+    })
+    .await
+}
+
+/// Removes up to `limit` of a company's oldest events that happened before `before`, with their deliveries, and
+/// returns how many. It ends before the first one that still waits to be delivered. Nobody routes meanwhile.
+pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) -> Result<i64, StoreError> {
+    lock_routing(tx).await?;
+    let log = log(tx, company).await?;
+    let oldest = sql!(
+        "select e.created_at, (select count(*) from delivery d
+                                where d.company_id = $1 and d.event_id = e.id and d.state = 'waiting')
+           from event e where e.company_id = $1 and e.sequence > $2 order by e.sequence limit $3"
+    );
+    let oldest =
+        tx.all(oldest, args![company, log.expired, limit], |row| Ok((row.time(0)?, row.int(1)?))).await?;
+    let gone = oldest.iter().take_while(|(at, waiting)| *at < before && *waiting == 0).count() as i64;
+    if gone == 0 {
+        return Ok(0);
+    }
+    let through = args![company, log.expired + gone];
+    let attempts = sql!(
+        "delete from attempt where company_id = $1 and delivery_id in
+            (select d.id from event e join delivery d on d.company_id = $1 and d.event_id = e.id
+              where e.company_id = $1 and e.sequence <= $2)"
+    );
+    tx.run(attempts, through).await?;
+    let deliveries = sql!(
+        "delete from delivery where company_id = $1 and state <> 'waiting' and event_id in
+            (select id from event where company_id = $1 and sequence <= $2)"
+    );
+    tx.run(deliveries, through).await?;
+    let left = sql!(
+        "select count(*) from event e join delivery d on d.company_id = $1 and d.event_id = e.id
+          where e.company_id = $1 and e.sequence <= $2"
+    );
+    if tx.first(left, through, |row| row.int(0)).await? != Some(0) {
+        // Someone asked for one of them again at this very moment: it keeps its event, until the next time.
+        return Err(StoreError::Unavailable("an old delivery was taken up again".to_owned()));
+    }
+    tx.run(sql!("delete from event where company_id = $1 and sequence <= $2"), through).await?;
+    let log = sql!("update event_log set expired_sequence = $2 where company_id = $1");
+    tx.run(log, through).await?;
+    Ok(gone)
 }
 
 fn insertion() -> &'static Sql {
@@ -127,11 +326,20 @@ fn row_of(company: CompanyId, event: &NewEvent) -> Vec<Arg<'_>> {
 }
 
 fn read(row: &Row<'_>) -> Result<Event, StoreError> {
+    read_from(row, 0)
+}
+
+/// An event from its five columns, the first of which is `column`.
+fn read_from(row: &Row<'_>, column: usize) -> Result<Event, StoreError> {
     Ok(Event {
-        id: row.id(0)?,
-        kind: row.text(1)?,
-        created_at: row.time(2)?,
-        sequence: row.int(3)?,
-        payload: row.text(4)?,
+        id: row.id(column)?,
+        kind: row.text(column + 1)?,
+        created_at: row.time(column + 2)?,
+        sequence: row.int(column + 3)?,
+        payload: row.text(column + 4)?,
     })
+}
+
+fn read_log(row: &Row<'_>) -> Result<Log, StoreError> {
+    Ok(Log { expired: row.int(0)?, last: row.int(1)? })
 }

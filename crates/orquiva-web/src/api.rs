@@ -26,6 +26,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/{id}", get(webhooks::get).delete(webhooks::delete))
         .route("/events", get(events::list))
+        .route("/events/stream", get(events::stream))
         .route("/events/{id}", get(events::get))
         .route("/deliveries", get(deliveries::list))
         .route("/me", get(me::get))

@@ -12,6 +12,7 @@ use orquiva_core::{Chance, Clock, Code, Timestamp};
 use orquiva_store::Store;
 use tokio::sync::Notify;
 
+use crate::feed::Feed;
 use crate::gate::{Gates, TokenLimits};
 use crate::problem::Problem;
 use crate::replay::Replays;
@@ -33,6 +34,8 @@ pub struct Parts {
     pub tokens: Arc<Tokens>,
     /// Rung after each commit that may have raised an event.
     pub wake: Arc<Notify>,
+    /// Rung when events have got their place in the log.
+    pub routed: Arc<Notify>,
     /// Where clients reach us, without a slash at the end.
     pub public_url: String,
     /// Whether webhooks may go to plain `http` and inner networks.
@@ -52,6 +55,7 @@ pub(crate) struct Inner {
     gates: Gates,
     replays: Replays,
     running: Mutex<HashSet<(CompanyId, ClientId, String)>>,
+    feed: Arc<Feed>,
 }
 
 impl Deref for App {
@@ -66,7 +70,14 @@ impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let gates = Gates::new(parts.token_limits);
-        Self(Arc::new(Inner { parts, gates, replays: Replays::default(), running: Mutex::default() }))
+        let Parts { store, clock, tokens, routed, .. } = &parts;
+        let feed = Feed::new(store.clone(), clock.clone(), tokens.clone(), routed.clone());
+        Self(Arc::new(Inner { parts, gates, replays: Replays::default(), running: Mutex::default(), feed }))
+    }
+
+    /// Who listens to events on this node.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
     }
 
     /// Who may still ask for tokens.

@@ -13,6 +13,7 @@ use orquiva_core::{Code, Plan, Scope, Scopes, dpop};
 
 use crate::address;
 use crate::app::App;
+use crate::feed::Pass;
 use crate::limits::Verdict;
 use crate::problem::Problem;
 use crate::tokens::Grant;
@@ -50,6 +51,20 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             .get::<Self>()
             .cloned()
             .ok_or_else(|| Problem::internal("a route without authentication"))
+    }
+}
+
+/// For a request that stays open: its token, which was let in and has to hold for as long.
+impl FromRequestParts<App> for Pass {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let changes = app.tokens.changes();
+        let sent = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = sent.and_then(|value| value.split_once(' ')).map_or("", |(_, token)| token.trim());
+        let grant = app.tokens.check(token).await?.ok_or(Code::InvalidToken)?;
+        let from = address::of(&app.trusted_proxies, &parts.extensions, &parts.headers);
+        Ok(Self { token: token.into(), grant, from, changes })
     }
 }
 

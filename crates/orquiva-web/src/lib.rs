@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod condition;
 mod cursor;
+mod feed;
 mod gate;
 mod keys;
 mod limits;
@@ -25,6 +26,7 @@ mod write;
 
 pub use address::Peer;
 pub use app::{App, Parts};
+pub use feed::Feed;
 pub use gate::TokenLimits;
 pub use server::serve;
 pub use tokens::Tokens;

@@ -71,6 +71,11 @@ impl Params {
         .unwrap_or(50)
     }
 
+    /// Notes a fault of what was sent as `name`.
+    pub(crate) fn fault(&mut self, name: &str, fault: Fault) {
+        self.faults.push(FieldError { pointer: name.to_owned(), fault });
+    }
+
     /// Ends the reading: what is left is unknown, and a fault.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         let Self { given, known, mut faults } = self;

@@ -19,13 +19,14 @@ pub(crate) struct Problem {
     code: Code,
     errors: Vec<FieldError>,
     detail: Option<(String, String)>,
+    fact: Option<Box<(&'static str, i64)>>,
     headers: Box<HeaderMap>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, errors: Vec::new(), detail: None, headers: Box::default(), cause: None }
+        Self { code, errors: Vec::new(), detail: None, fact: None, headers: Box::default(), cause: None }
     }
 }
 
@@ -49,6 +50,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn because(mut self, spanish: String, english: String) -> Self {
         self.detail = Some((spanish, english));
+        self
+    }
+
+    /// Adds a number that a program can go by (RFC 9457 §3.2).
+    #[must_use]
+    pub(crate) fn telling(mut self, name: &'static str, number: i64) -> Self {
+        self.fact = Some(Box::new((name, number)));
         self
     }
 
@@ -87,6 +95,9 @@ impl Problem {
             "code": code.as_str(),
             "requestId": request,
         });
+        if let Some((name, number)) = self.fact.as_deref() {
+            problem[*name] = json!(number);
+        }
         if !self.errors.is_empty() {
             let error = |error: &FieldError| json!({ "pointer": error.pointer, "code": error.fault.code(), "detail": error.fault.detail(language) });
             problem["errors"] = self.errors.iter().map(error).collect();

@@ -194,6 +194,11 @@ impl Tokens {
         self.keys.rotate_when_due().await
     }
 
+    /// A number that moves whenever a token may have ended before its time.
+    pub(crate) fn changes(&self) -> i64 {
+        self.epoch.load(Ordering::SeqCst) + self.revocations.load(Ordering::SeqCst)
+    }
+
     async fn load_revoked(&self) -> Result<(), StoreError> {
         let revoked = token::revoked(&self.store.read().await?, self.clock.now()).await?;
         let mut memory = self.memory();

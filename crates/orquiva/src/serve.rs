@@ -53,6 +53,7 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
 /// Web, worker and the watch over clients, until `stop`.
 pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>) {
     let Node { app, worker, tokens } = node;
+    let feed = app.feed().clone();
     let router = orquiva_web::router(app);
     // The worker goes on until the last request is answered, so that nothing waits for the next start.
     let (last, served) = watch::channel(false);
@@ -61,7 +62,13 @@ pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>)
         orquiva_web::serve(listener, router, stop).await;
         last.send_replace(true);
     };
-    tokio::join!(web, worker.run(served.clone()), tokens.watch(watching), tokens.keep(served));
+    tokio::join!(
+        web,
+        worker.run(served.clone()),
+        tokens.watch(watching.clone()),
+        tokens.keep(served),
+        feed.watch(watching)
+    );
 }
 
 async fn asked_to_stop() {

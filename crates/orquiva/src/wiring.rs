@@ -98,7 +98,7 @@ impl Base {
         let Rules { allow_private_webhooks, trusted_proxies, token_limits } = rules;
         let Self { store, clock, chance, mint, key } = self;
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let wake = Arc::new(Notify::new());
+        let (wake, routed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let tokens = Arc::new(
             Tokens::open(
                 store.clone(),
@@ -118,6 +118,7 @@ impl Base {
             key: key.clone(),
             tokens: tokens.clone(),
             wake: wake.clone(),
+            routed: routed.clone(),
             public_url,
             allow_private_webhooks,
             trusted_proxies,
@@ -131,6 +132,7 @@ impl Base {
             key: key.clone(),
             client: Client::new(allow_private_webhooks)?,
             wake,
+            routed,
         });
         Ok(Node { app, worker, tokens })
     }

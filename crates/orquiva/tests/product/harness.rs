@@ -18,7 +18,7 @@ use orquiva_core::time::FrozenClock;
 use orquiva_core::{Plan, Scopes, Secret, Timestamp};
 use orquiva_delivery::Worker;
 use orquiva_store::{Settings, Store};
-use orquiva_web::Tokens;
+use orquiva_web::{Feed, Tokens};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -37,6 +37,7 @@ pub(crate) struct Orquiva {
     pub(crate) clock: Arc<FrozenClock>,
     pub(crate) base: Base,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) feed: Arc<Feed>,
     database: Database,
 }
 
@@ -69,6 +70,13 @@ pub(crate) async fn on_both(test: impl AsyncFn(Orquiva)) {
         eprintln!("on PostgreSQL");
         test(Orquiva::over(Database::Server(url), true).await).await;
     }
+}
+
+/// Two nodes over one PostgreSQL, if there is one for tests.
+pub(crate) async fn two_nodes() -> Option<(Orquiva, Orquiva)> {
+    let url = fresh_postgres().await?;
+    let first = Orquiva::seeded(1, Database::Server(url.clone()), true).await;
+    Some((first, Orquiva::seeded(2, Database::Server(url), true).await))
 }
 
 /// The address of an empty schema, if there is a PostgreSQL for tests.
@@ -106,11 +114,16 @@ impl Orquiva {
     }
 
     async fn over(database: Database, allow_private: bool) -> Self {
+        Self::seeded(1, database, allow_private).await
+    }
+
+    async fn seeded(seed: u64, database: Database, allow_private: bool) -> Self {
         let clock = Arc::new(FrozenClock::at(START));
-        let base = base(&database, clock.clone(), 1).await;
+        let base = base(&database, clock.clone(), seed).await;
         let node = base.node(PUBLIC.to_owned(), allow_private).await.unwrap();
+        let feed = node.app.feed().clone();
         let router = orquiva_web::router(node.app);
-        Self { router, worker: node.worker, clock, base, tokens: node.tokens, database }
+        Self { router, worker: node.worker, clock, base, tokens: node.tokens, feed, database }
     }
 
     /// The routes of another node over the same database, with the same clock.
@@ -375,4 +388,75 @@ async fn take(
         response.headers_mut().insert(name, value.parse().unwrap());
     }
     response
+}
+
+/// A stream of Server-Sent Events.
+pub(crate) struct Stream {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    body: Body,
+    ahead: Vec<Block>,
+}
+
+/// One block of a stream: `id`, `event` and `data`, each if it was there, and whether there was a comment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) id: Option<i64>,
+    pub(crate) event: Option<String>,
+    pub(crate) data: Option<Value>,
+    pub(crate) comment: bool,
+}
+
+impl Caller<'_> {
+    /// Opens a stream, and reads the block that it begins with.
+    pub(crate) async fn listen(&self, path: &str, last: Option<&str>) -> (Stream, Block) {
+        let mut request = self.request(Method::GET, path);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = self.orq.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let mut stream =
+            Stream { status: parts.status.as_u16(), headers: parts.headers, body, ahead: Vec::new() };
+        assert_eq!(stream.status, 200, "{:?}", stream.body.collect().await);
+        stream.ahead = stream.blocks().await.unwrap();
+        let first = stream.ahead.remove(0);
+        (stream, first)
+    }
+}
+
+impl Stream {
+    /// The next blocks, at least one; nothing once the stream has ended.
+    pub(crate) async fn blocks(&mut self) -> Option<Vec<Block>> {
+        if !self.ahead.is_empty() {
+            return Some(std::mem::take(&mut self.ahead));
+        }
+        let patience = std::time::Duration::from_secs(20);
+        let frame =
+            tokio::time::timeout(patience, self.body.frame()).await.expect("the stream says something");
+        let bytes = frame?.unwrap().into_data().unwrap();
+        let text = str::from_utf8(&bytes).unwrap().strip_suffix("\n\n").expect("whole blocks").to_owned();
+        Some(text.split("\n\n").map(block).collect())
+    }
+
+    /// The next blocks, if there are any at this moment.
+    pub(crate) async fn blocks_now(&mut self) -> Option<Vec<Block>> {
+        let soon = std::time::Duration::from_millis(50);
+        tokio::time::timeout(soon, self.blocks()).await.ok().flatten()
+    }
+}
+
+fn block(text: &str) -> Block {
+    let mut block = Block::default();
+    for line in text.lines() {
+        match line.split_once(": ").unwrap_or((line, "")) {
+            ("id", id) => block.id = Some(id.parse().unwrap()),
+            ("event", event) => block.event = Some(event.to_owned()),
+            ("data", data) => block.data = Some(serde_json::from_str(data).unwrap()),
+            ("retry", millis) => assert_eq!(millis, "2000"),
+            ("", _) => block.comment = true,
+            (other, _) => panic!("`{other}` is no field of an event"),
+        }
+    }
+    block
 }

@@ -16,6 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Statements over companies' rows that belong to no company: whose they are, and why they may.
 const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("client.rs", "find", "the token endpoint and the operator know only the client's id"),
+    ("event.rs", "ends", "one statement for all companies that someone listens to"),
+    ("event.rs", "oldest", "housekeeping"),
     ("event.rs", "unrouted", "the router serves all companies"),
     ("idempotency.rs", "forget", "housekeeping"),
     ("lane.rs", "claim", "the worker serves all companies"),
