@@ -70,6 +70,9 @@ fn wrap(connection: rusqlite::Connection) -> Connection {
 fn connect(file: &Path, cache: i64) -> Result<rusqlite::Connection, StoreError> {
     let connection = rusqlite::Connection::open(file)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // Plans depend on the text alone. Otherwise a statement that might use a partial index is compiled anew
+    // whenever its arguments change, which cost a read by id eight times what it costs now.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -1024 * cache)?;
