@@ -1,4 +1,6 @@
 -- One text for both engines. Times are milliseconds since 1970, JSON is text, ids are text.
+-- Ids rise with time. A key that begins with the id of something short-lived is written at its right end alone, and
+-- one that begins with the company in as many places as there are companies: every page that a commit touches is paid for.
 -- {position}: a number that rises with each insert. {clustered}: rows are kept in the order of their key.
 
 create table setting (
@@ -136,7 +138,8 @@ create table employee (
 create unique index employee_email on employee (company_id, email_key);
 create unique index employee_number on employee (company_id, employee_number) where employee_number is not null;
 create index employee_department on employee (company_id, department_id, id);
-create index employee_status on employee (company_id, status, id);
+-- Most are active: those are found by walking along the company.
+create index employee_status on employee (company_id, status, id) where status <> 'active';
 
 create table external_ref (
     company_id text not null,
@@ -172,8 +175,8 @@ create table event (
     sequence bigint,
     payload text not null
 );
-create unique index event_id on event (company_id, id);
-create unique index event_sequence on event (company_id, sequence);
+create unique index event_id on event (id, company_id);
+create unique index event_sequence on event (company_id, sequence) where sequence is not null;
 create index event_unrouted on event (position) where sequence is null;
 
 -- For readers of rare types. The two that most events are of are found by walking along the log, so hires do not pay.
@@ -231,7 +234,7 @@ create table delivery (
     primary key (company_id, id)
 ) {clustered};
 create index delivery_webhook on delivery (company_id, webhook_id, id);
-create index delivery_event on delivery (company_id, event_id);
+create index delivery_event on delivery (event_id, company_id);
 create index delivery_waiting on delivery (company_id, webhook_id, due_at, id) where state = 'waiting';
 
 create table attempt (
@@ -243,5 +246,5 @@ create table attempt (
     status bigint,
     error text,
     response text,
-    primary key (company_id, delivery_id, number, started_at)
+    primary key (delivery_id, number, started_at, company_id)
 ) {clustered};

@@ -83,7 +83,8 @@ impl Recorder {
         let (reports, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
         let (now, mint) = (self.clock.now(), self.mint.clone());
-        let settle = move |tx| async move { settle(&tx, reports, &mint, now).await };
+        let reports = Arc::new(reports);
+        let settle = move |tx| async move { settle(&tx, &reports, &mint, now).await };
         let held = self.store.write(None, settle).await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
             Vec::new()
@@ -95,8 +96,8 @@ impl Recorder {
 }
 
 /// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held.
-async fn settle(tx: &Tx, reports: Vec<Report>, mint: &Mint, now: Timestamp) -> Result<Vec<Lane>, StoreError> {
-    let mut lanes: BTreeMap<_, (Lane, LeaseId, Vec<Report>)> = BTreeMap::new();
+async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Result<Vec<Lane>, StoreError> {
+    let mut lanes: BTreeMap<_, (Lane, LeaseId, Vec<&Report>)> = BTreeMap::new();
     for report in reports {
         let (lane, lease) = (report.settled.lane, report.lease);
         let entry = lanes.entry((lane.company, lane.webhook, lease)).or_insert((lane, lease, Vec::new()));
@@ -120,7 +121,7 @@ async fn settle(tx: &Tx, reports: Vec<Report>, mint: &Mint, now: Timestamp) -> R
 async fn follow(
     tx: &Tx,
     lane: Lane,
-    reports: &[Report],
+    reports: &[&Report],
     mint: &Mint,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use crate::sql::sql;
 use crate::{StoreError, Tx, args};
 
 /// An Ed25519 key that signs access tokens, its private half sealed.
+#[derive(Clone)]
 pub struct SigningKey {
     /// `kid` in tokens and in the key set.
     pub id: KeyId,

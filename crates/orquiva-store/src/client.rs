@@ -10,6 +10,7 @@ use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
 
 /// An API client of a company.
+#[derive(Clone)]
 pub struct Client {
     /// Whose client it is.
     pub company: CompanyId,

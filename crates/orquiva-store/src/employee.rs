@@ -116,7 +116,11 @@ pub async fn list(
         and("e.department_id = {}", vec![id.into()]);
     }
     if let Some(status) = filter.status {
-        and("e.status = {}", vec![status.as_str().into()]);
+        let condition = match status {
+            Status::Active => "e.status = {}",
+            Status::Onboarding | Status::OnLeave => "e.status = {} and e.status <> 'active'", // by the index of the few
+        };
+        and(condition, vec![status.as_str().into()]);
     }
     if let Some(email) = &filter.email {
         and("e.email_key = {}", vec![email.clone().into()]);

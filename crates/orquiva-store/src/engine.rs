@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use orquiva_core::id::CompanyId;
 use orquiva_core::{Clock, Secret};
-use tokio::sync::oneshot;
 
 use crate::error::StoreError;
 use crate::tx::{Tx, TxEngine};
-use crate::writer::{Job, Queue, Settled};
+use crate::writer::{Job, Queue};
 use crate::{postgres, sqlite, writer};
 
 /// Which database.
@@ -64,11 +63,13 @@ impl Store {
 
     /// Runs `verb` in a transaction and answers once it is durable. If the verb fails, nothing of it is stored.
     /// Writes of one company run one after the other; those of none are the worker's and the operator's own.
+    /// What a verb does outside the transaction it may do twice: of those that share one and get into each other's
+    /// way, nothing is stored, and each runs again on its own.
     pub async fn write<T, E, F, R>(&self, company: impl Into<Option<CompanyId>>, verb: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(Tx) -> R + Send + 'static,
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
         self.submit(company.into(), true, verb).await
@@ -79,7 +80,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(Tx) -> R + Send + 'static,
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
         self.submit(Some(company), false, verb).await
@@ -89,24 +90,12 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(Tx) -> R + Send + 'static,
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |tx| {
-            Box::pin(async move {
-                let result = verb(tx).await;
-                let keep = store && result.is_ok();
-                let answer = Box::new(move |lost: Option<StoreError>| {
-                    // A caller that went away needs no answer; what it asked for is done.
-                    drop(reply.send(lost.map_or(result, |lost| Err(lost.into()))));
-                });
-                Settled { keep, answer }
-            })
-        });
-        let queue = self.writer(company);
+        let (job, answer) = Job::new(company, store, verb);
         let gone = |what: &str| E::from(StoreError::Unavailable(what.to_owned()));
-        queue.send(job).await.map_err(|_| gone("the writer has stopped"))?;
+        self.writer(company).send(job).await.map_err(|_| gone("the writer has stopped"))?;
         answer.await.map_err(|_| gone("the writer gave no answer"))?
     }
 

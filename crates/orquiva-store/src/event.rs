@@ -120,9 +120,10 @@ pub async fn reserve(tx: &Tx, company: CompanyId, count: i64) -> Result<i64, Sto
     Ok(last.ok_or(StoreError::NotFound)? - count)
 }
 
-/// Gives each of `places` (position, sequence) its place.
+/// Gives each of `places` (position, sequence) its place. It is found by the index of those that have none.
 pub async fn place(tx: &Tx, company: CompanyId, places: &[(i64, i64)]) -> Result<(), StoreError> {
-    let sql = sql!("update event set sequence = $3 where company_id = $1 and position = $2");
+    let sql =
+        sql!("update event set sequence = $3 where company_id = $1 and position = $2 and sequence is null");
     let rows: Vec<_> =
         places.iter().map(|(position, sequence)| args![company, *position, *sequence].to_vec()).collect();
     tx.run_each(sql, &rows).await

@@ -1,7 +1,7 @@
 //! PostgreSQL: pipelined connections, for point reads, for lists and for the writers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orquiva_core::{Secret, Timestamp};
@@ -35,9 +35,10 @@ struct Server {
     tls: MakeRustlsConnect,
 }
 
-/// A connection and the statements prepared on it.
+/// A connection and the statements prepared on it; in a transaction that several verbs share, also what one of
+/// them has done to it.
 #[derive(Clone)]
-pub(crate) struct Connection(Arc<Live>);
+pub(crate) struct Connection(Arc<Live>, Option<Arc<AtomicBool>>);
 
 struct Live {
     client: Client,
@@ -117,7 +118,7 @@ impl Server {
                 tracing::warn!(%cause, "a connection to PostgreSQL ended");
             }
         });
-        Ok(Connection(Arc::new(Live { client, statements: Mutex::default() })))
+        Ok(Connection(Arc::new(Live { client, statements: Mutex::default() }), None))
     }
 }
 
@@ -127,6 +128,16 @@ impl Connection {
         &self.0.client
     }
 
+    /// The same connection, for one of several verbs that share its transaction.
+    pub(crate) fn shared(&self) -> Self {
+        Self(self.0.clone(), Some(Arc::default()))
+    }
+
+    /// Whether a verb that shares the transaction has changed something that it alone could not take back.
+    pub(crate) fn has_left_marks(&self) -> bool {
+        self.1.as_ref().is_some_and(|marks| marks.load(Ordering::Relaxed))
+    }
+
     pub(crate) async fn all<T>(
         &self,
         sql: &Sql,
@@ -134,13 +145,23 @@ impl Connection {
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let statement = self.prepared(sql.postgres()).await?;
-        let rows = self.0.client.query(&statement, &refs(args)).await?;
-        rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+        self.mark(!sql.postgres().starts_with("select"));
+        let answer = self.0.client.query(&statement, &refs(args)).await;
+        self.mark(answer.is_err());
+        answer?.iter().map(|row| read(&Row::Postgres(row))).collect()
     }
 
     pub(crate) async fn run(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         let statement = self.prepared(sql.postgres()).await?;
+        self.mark(true);
         Ok(self.0.client.execute(&statement, &refs(args)).await?)
+    }
+
+    /// A statement that changes something leaves a mark, and one that failed: PostgreSQL refuses all that follow it.
+    fn mark(&self, leaves_one: bool) {
+        if let Some(marks) = self.1.as_ref().filter(|_| leaves_one) {
+            marks.store(true, Ordering::Relaxed);
+        }
     }
 
     async fn prepared(&self, text: &str) -> Result<Statement, StoreError> {

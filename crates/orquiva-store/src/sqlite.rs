@@ -132,9 +132,9 @@ impl Connection {
         Ok(touched as u64)
     }
 
-    /// Runs statements without arguments.
-    pub(crate) fn batch(&self, text: &str) -> Result<(), StoreError> {
+    /// Runs a statement without arguments: those around a transaction.
+    pub(crate) fn control(&self, text: &str) -> Result<(), StoreError> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.execute_batch(text).map_err(StoreError::from)
+        connection.prepare_cached(text)?.execute([]).map(drop).map_err(StoreError::from)
     }
 }

@@ -1,11 +1,19 @@
-//! The writers. Each takes whatever waits at the moment, runs every verb under a savepoint of one shared
-//! transaction, commits once and only then answers. Nothing waits on purpose.
+//! The writers. Each takes whatever waits at the moment, runs every verb in one shared transaction, commits once and
+//! only then answers. Nothing waits on purpose.
+//!
+//! A verb that is refused must leave no trace in what the others share. On SQLite each runs under a savepoint. On
+//! PostgreSQL a savepoint is dear and keeps verbs in single file, so those of different companies run side by side
+//! without one: their statements travel together. If one of them has to be undone, all are, and each runs again, in
+//! single file and under savepoints.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use futures_util::future::join;
-use tokio::sync::mpsc;
+use futures_util::future::{join, join_all};
+use orquiva_core::id::CompanyId;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
 use crate::tx::{Tx, TxEngine};
@@ -18,14 +26,84 @@ const MAX_GROUP: usize = 256;
 const MAX_WAITING: usize = 8192;
 
 /// A verb on its way to a writer.
-pub(crate) type Job = Box<dyn FnOnce(Tx) -> Pin<Box<dyn Future<Output = Settled> + Send>> + Send>;
+pub(crate) struct Job {
+    company: Option<CompanyId>,
+    asked: Box<dyn Asked>,
+}
 
-/// A verb that has run, and waits for the commit to answer.
-pub(crate) struct Settled {
-    /// Whether what it wrote is kept; otherwise its savepoint is rolled back.
-    pub(crate) keep: bool,
-    /// Answers the caller; given the reason if the shared transaction was lost after all.
-    pub(crate) answer: Box<dyn FnOnce(Option<StoreError>) + Send>,
+/// A verb, and whoever waits for its answer.
+trait Asked: Send {
+    /// Runs it; whether what it wrote is kept. The result of the last run counts.
+    fn run(&mut self, tx: Tx) -> Pin<Box<dyn Future<Output = bool> + Send>>;
+
+    /// Answers with the result, or with the reason why the transaction was lost. A caller that went away needs no
+    /// answer; what it asked for is done.
+    fn answer(self: Box<Self>, lost: Option<StoreError>);
+}
+
+struct Question<T, E, F> {
+    verb: F,
+    /// Whether it is stored if it succeeds.
+    store: bool,
+    result: Arc<Mutex<Option<Result<T, E>>>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F, R> Asked for Question<T, E, F>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: FnOnce(Tx) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<T, E>> + Send,
+{
+    fn run(&mut self, tx: Tx) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let (verb, slot, store) = (self.verb.clone(), self.result.clone(), self.store);
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = None; // a run that was undone told nothing
+        Box::pin(async move {
+            let result = verb(tx).await;
+            let keep = store && result.is_ok();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, lost: Option<StoreError>) {
+        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (lost, result) {
+            (Some(lost), _) => drop(self.reply.send(Err(lost.into()))),
+            (None, Some(result)) => drop(self.reply.send(result)),
+            (None, None) => {} // it panicked: whoever waits hears that nobody answers
+        }
+    }
+}
+
+impl Job {
+    /// A verb, whether it is stored if it succeeds, and where its answer will come.
+    pub(crate) fn new<T, E, F, R>(
+        company: Option<CompanyId>,
+        store: bool,
+        verb: F,
+    ) -> (Self, oneshot::Receiver<Result<T, E>>)
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<T, E>> + Send,
+    {
+        let (reply, answer) = oneshot::channel();
+        let question = Question { verb, store, result: Arc::default(), reply };
+        (Self { company, asked: Box::new(question) }, answer)
+    }
+}
+
+/// Answers everyone of a group; `lost` says why nothing of it is stored.
+fn answer(group: Vec<Job>, lost: Option<StoreError>) {
+    if let Some(cause) = &lost {
+        tracing::error!(%cause, "a group of writes was lost; none of it is stored");
+    }
+    for job in group {
+        job.asked.answer(lost.as_ref().map(|cause| StoreError::Unavailable(cause.to_string())));
+    }
 }
 
 /// What a queue of verbs is sent through.
@@ -51,95 +129,131 @@ pub(crate) fn postgres(slot: postgres::Slot) -> Queue {
 /// For as long as there is someone to write for.
 fn write_to_sqlite(connection: &sqlite::Connection, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.blocking_recv() {
-        let mut settled = Vec::new();
-        let mut lost = connection.batch("begin immediate").err();
+        let mut group = Vec::new();
+        let mut lost = connection.control("begin immediate").err();
         let mut next = Some(first);
-        while let Some(job) = next {
-            settled.push(run_one(connection, job));
-            next = (settled.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten();
+        while let Some(mut job) = next {
+            run_one(connection, &mut job);
+            group.push(job);
+            next = (group.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten();
         }
         if lost.is_none() {
-            lost = connection.batch("commit").err();
+            lost = connection.control("commit").err();
         }
-        if let Some(cause) = &lost {
-            tracing::error!(%cause, "a group of writes was lost; none of it is stored");
-            drop(connection.batch("rollback")); // it fails if the transaction is already gone, which is as good
+        if lost.is_some() {
+            drop(connection.control("rollback")); // it fails if the transaction is already gone, which is as good
         }
-        for Settled { answer, .. } in settled.into_iter().flatten() {
-            answer(lost.as_ref().map(|cause| StoreError::Unavailable(cause.to_string())));
-        }
+        answer(group, lost);
     }
 }
 
-/// Runs one verb under a savepoint. A verb that panics is undone like one that fails; its caller hears of it
-/// because nobody answers.
-fn run_one(connection: &sqlite::Connection, job: Job) -> Option<Settled> {
-    drop(connection.batch("savepoint verb"));
+/// Runs one verb under a savepoint. A verb that panics is undone like one that fails.
+fn run_one(connection: &sqlite::Connection, job: &mut Job) {
+    drop(connection.control("savepoint verb"));
     let tx = Tx(TxEngine::Sqlite(connection.clone()));
-    let run = std::panic::AssertUnwindSafe(|| sqlite::finish(job(tx)));
-    let settled = std::panic::catch_unwind(run).ok();
-    let end = match &settled {
-        Some(Settled { keep: true, .. }) => "release verb",
-        Some(_) | None => "rollback to verb; release verb",
-    };
-    drop(connection.batch(end)); // without a transaction the commit fails, and says so for the whole group
-    settled
+    let run = std::panic::AssertUnwindSafe(|| sqlite::finish(job.asked.run(tx)));
+    let keep = std::panic::catch_unwind(run).unwrap_or(false);
+    // Without a transaction these fail, and so does the commit, which says so for the whole group.
+    if !keep {
+        drop(connection.control("rollback to verb"));
+    }
+    drop(connection.control("release verb"));
 }
 
 /// For as long as there is someone to write for.
 async fn write_to_postgres(slot: postgres::Slot, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.recv().await {
-        let (settled, lost) = match slot.connection().await {
-            Ok(connection) => write_group(&connection, first, &mut jobs).await,
-            Err(cause) => {
-                tracing::error!(%cause, "PostgreSQL is away; a write was refused");
-                // The verb runs on no connection at all: dropping it tells its caller that nothing was stored.
-                drop(first);
-                continue;
-            }
+        let mut group = vec![first];
+        while let Some(next) = (group.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten() {
+            group.push(next);
+        }
+        let lost = match slot.connection().await {
+            Ok(connection) => write_group(&connection, &mut group).await,
+            Err(cause) => Some(cause),
         };
-        if let Some(cause) = &lost {
-            tracing::error!(%cause, "a group of writes was lost; none of it is stored");
-        }
-        for Settled { answer, .. } in settled {
-            answer(lost.as_ref().map(|cause| StoreError::Unavailable(cause.to_string())));
-        }
+        answer(group, lost);
     }
 }
 
-/// Runs what waits in one transaction. Savepoints travel with the first statement of each verb, so a verb
-/// costs as many round trips as it awaits.
-async fn write_group(
-    connection: &postgres::Connection,
-    first: Job,
-    jobs: &mut mpsc::Receiver<Job>,
-) -> (Vec<Settled>, Option<StoreError>) {
-    let client = &connection.client();
-    let mut settled = Vec::new();
+/// Runs a group and commits it; the reason if it was lost.
+async fn write_group(connection: &postgres::Connection, group: &mut [Job]) -> Option<StoreError> {
+    let done = match &mut *group {
+        [job] => alone(connection, job).await.map(|()| true),
+        jobs => side_by_side(connection, jobs).await,
+    };
+    let done = match done {
+        Ok(false) => in_single_file(connection, group).await,
+        Ok(true) => Ok(()),
+        Err(lost) => Err(lost),
+    };
+    if done.is_err() {
+        drop(connection.client().batch_execute("rollback").await); // it fails if the connection is gone, which is as good
+    }
+    done.err()
+}
+
+/// Ends a transaction whose verbs are all kept. Not `commit` alone: after a statement that failed unnoticed it
+/// would roll back and say nothing.
+const COMMIT: &str = "savepoint end; commit";
+
+/// Runs the one verb that waits: what it undoes is the whole transaction.
+async fn alone(connection: &postgres::Connection, job: &mut Job) -> Result<(), StoreError> {
+    let client = connection.client();
+    let tx = Tx(TxEngine::Postgres(connection.clone()));
+    let verb = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
+    let (begun, keep) = join(client.batch_execute("begin"), verb).await;
+    begun?;
+    let end = if keep.unwrap_or(false) { COMMIT } else { "rollback" };
+    Ok(client.batch_execute(end).await?)
+}
+
+/// Runs those of different companies at the same time and commits them together; false if one of them has to be
+/// undone, and with it all are.
+async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> Result<bool, StoreError> {
+    let client = connection.client();
+    let mut companies: BTreeMap<Option<CompanyId>, Vec<&mut Job>> = BTreeMap::new();
+    for job in group.iter_mut() {
+        companies.entry(job.company).or_default().push(job);
+    }
+    let runs = companies.into_values().map(|jobs| async {
+        let mut clean = true;
+        for job in jobs {
+            let shared = connection.shared();
+            let tx = Tx(TxEngine::Postgres(shared.clone()));
+            let run = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
+            clean &= run.await.unwrap_or(false) || !shared.has_left_marks();
+        }
+        clean
+    });
+    let (begun, clean) = join(client.batch_execute("begin"), join_all(runs)).await;
+    begun?;
+    if !clean.into_iter().all(|clean| clean) {
+        client.batch_execute("rollback").await?;
+        return Ok(false);
+    }
+    client.batch_execute(COMMIT).await?;
+    Ok(true)
+}
+
+/// Runs one verb after the other, each under a savepoint that travels with its first statement, and commits.
+async fn in_single_file(connection: &postgres::Connection, group: &mut [Job]) -> Result<(), StoreError> {
+    let client = connection.client();
     let mut preface = "begin; savepoint verb";
     let mut lost = None;
-    let mut next = Some(first);
-    while let Some(job) = next {
-        let verb =
-            std::panic::AssertUnwindSafe(job(Tx(TxEngine::Postgres(connection.clone())))).catch_unwind();
-        let (prepared, run) = join(client.batch_execute(preface), verb).await;
-        lost = lost.or(prepared.err().map(StoreError::from));
-        preface = match &run {
-            Ok(Settled { keep: true, .. }) => "release savepoint verb; savepoint verb",
-            Ok(_) | Err(_) => "rollback to savepoint verb",
+    for job in group {
+        let tx = Tx(TxEngine::Postgres(connection.clone()));
+        let verb = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
+        let (prepared, keep) = join(client.batch_execute(preface), verb).await;
+        lost = lost.or(prepared.err());
+        preface = match keep {
+            Ok(true) => "release savepoint verb; savepoint verb",
+            Ok(false) | Err(_) => "rollback to savepoint verb",
         };
-        settled.extend(run);
-        next = (settled.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten();
     }
     let end = match preface.starts_with("rollback") {
         true => "rollback to savepoint verb; commit",
-        // Not `commit` alone: after a statement that failed unnoticed it would roll back and say nothing.
         false => "release savepoint verb; commit",
     };
     let ended = client.batch_execute(end).await;
-    lost = lost.or(ended.err().map(StoreError::from));
-    if lost.is_some() {
-        drop(client.batch_execute("rollback").await); // it fails if the connection is gone, which is as good
-    }
-    (settled, lost)
+    lost.or(ended.err()).map_or(Ok(()), |lost| Err(lost.into()))
 }

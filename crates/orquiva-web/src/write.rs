@@ -17,7 +17,7 @@ impl App {
     /// idempotency key gets that answer, and nothing is done twice. A dry run is undone, and leaves the key alone.
     pub(crate) async fn write<F, R>(&self, caller: &Caller, terms: Terms, verb: F) -> Result<Answer, Problem>
     where
-        F: FnOnce(Tx, Pen) -> R + Send + 'static,
+        F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
         R: Future<Output = Result<Answer, Problem>> + Send,
     {
         let (company, client) = (caller.company, caller.client);
