@@ -150,6 +150,7 @@ create table external_ref (
 ) {clustered};
 create index external_ref_employee on external_ref (company_id, employee_id);
 
+-- Answers are long: they lie in the order in which they were given, and the key finds them.
 create table idempotency (
     company_id text not null,
     client_id text not null,
@@ -161,7 +162,7 @@ create table idempotency (
     body bytea not null,
     created_at bigint not null,
     primary key (company_id, client_id, key)
-) {clustered};
+);
 create index idempotency_age on idempotency (created_at);
 
 -- The log of a company. `sequence` is null from the commit until the router has given it its place.

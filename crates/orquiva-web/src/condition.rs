@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use crate::problem::Problem;
 
 /// The version of a resource that a write is meant for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct IfMatch(Option<Vec<String>>);
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {

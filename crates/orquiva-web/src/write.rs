@@ -48,7 +48,7 @@ impl App {
         verb: F,
     ) -> Result<Answer, Problem>
     where
-        F: FnOnce(Tx, Pen) -> R + Send + 'static,
+        F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
         R: Future<Output = Result<Answer, Problem>> + Send,
     {
         let key = Key { company: caller.company, client: caller.client, text: once.key.clone() };
