@@ -177,7 +177,7 @@ pub async fn create_client_under(
 pub async fn change_client(
     base: &Base,
     id: ClientId,
-    change: impl FnOnce(&mut Terms) + Send + 'static,
+    change: impl FnOnce(&mut Terms) + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
     let changed = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
         let Client { company, mut terms, .. } = client::find(&tx, id).await?;
