@@ -16,7 +16,7 @@ use crate::signer::Signer;
 
 impl Caller<'_> {
     /// Changes what the operator wants of this client.
-    async fn change(&self, change: impl FnOnce(&mut Terms) + Send + 'static) {
+    async fn change(&self, change: impl FnOnce(&mut Terms) + Clone + Send + 'static) {
         let id = ClientId::parse(&self.id).unwrap();
         operator::change_client(&self.orq.base, id, change).await.unwrap();
         self.orq.tokens.follow().await.unwrap();
