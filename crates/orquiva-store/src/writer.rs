@@ -194,7 +194,7 @@ async fn write_group(connection: &postgres::Connection, group: &mut [Job]) -> Op
 
 /// Ends a transaction whose verbs are all kept. Not `commit` alone: after a statement that failed unnoticed it
 /// would roll back and say nothing.
-const COMMIT: &str = "savepoint end; commit";
+const COMMIT: &str = "savepoint kept; commit";
 
 /// Runs the one verb that waits: what it undoes is the whole transaction.
 async fn alone(connection: &postgres::Connection, job: &mut Job) -> Result<(), StoreError> {
