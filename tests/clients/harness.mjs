@@ -41,7 +41,7 @@ export async function startOrquiva(...plans) {
     server.kill();
     return ended;
   };
-  return { clients: clients.map((client) => ({ url, ...client })), stop };
+  return { clients: clients.map((client) => ({ url, ...client })), command, folder, stop };
 }
 
 /** Listens on a free port of this machine until the test `t` is over; gives the port. */

@@ -1,5 +1,5 @@
 //! Signed texts that clients send (RFC 7515, compact form) and the public keys that check them (RFC 7517, RFC 7518
-//! §6, RFC 8037): EdDSA, ES256 and RS256, no others. Our own tokens are not read here.
+//! §6, RFC 8037): EdDSA on Ed25519, ES256 and RS256, no others. Our own tokens are not read here.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// The algorithms that a client may sign with.
-pub const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
+/// The algorithms that a client may sign with. `Ed25519` is the newer name (RFC 9864) of what most call `EdDSA`.
+pub const ALGORITHMS: [&str; 4] = ["EdDSA", "Ed25519", "ES256", "RS256"];
 
 /// Most bytes of a signed text.
 const MOST: usize = 8 * 1024;
@@ -59,16 +59,16 @@ impl PublicKey {
             _ => return None,
         };
         let signs = jwk.get("use").is_none_or(|purpose| purpose == "sig");
-        let fits = jwk.get("alg").is_none_or(|alg| alg == key.algorithm());
+        let fits = jwk.get("alg").is_none_or(|alg| key.is_used_with(alg));
         (signs && fits).then_some(key)
     }
 
-    /// The one algorithm that it is used with.
-    pub fn algorithm(&self) -> &'static str {
+    /// Whether `alg` names the one algorithm that it is used with.
+    fn is_used_with(&self, alg: &Value) -> bool {
         match self {
-            Self::Ed25519(_) => "EdDSA",
-            Self::P256(_) => "ES256",
-            Self::Rsa { .. } => "RS256",
+            Self::Ed25519(_) => alg == "EdDSA" || alg == "Ed25519",
+            Self::P256(_) => alg == "ES256",
+            Self::Rsa { .. } => alg == "RS256",
         }
     }
 
@@ -208,7 +208,7 @@ impl<'t> Jws<'t> {
 
     /// Whether `key` signed it, under the key's own algorithm: what the header says cannot choose another.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
-        self.header.get("alg").is_some_and(|alg| alg == key.algorithm())
+        self.header.get("alg").is_some_and(|alg| key.is_used_with(alg))
             && key.verifies(self.signed.as_bytes(), &self.signature)
     }
 }
@@ -250,6 +250,7 @@ pub(crate) mod tests {
         let claims = json!({ "sub": "x" });
         let texts = [
             ("EdDSA", compact(&json!({ "alg": "EdDSA" }), &claims, ed)),
+            ("Ed25519", compact(&json!({ "alg": "Ed25519" }), &claims, ed25519(1).1)),
             (
                 "ES256",
                 compact(&json!({ "alg": "ES256" }), &claims, |m| {
@@ -269,7 +270,7 @@ pub(crate) mod tests {
             let jws = Jws::parse(text).expect("three parts");
             for jwk in [&ed_jwk, &p256_jwk, &rsa_jwk] {
                 let key = PublicKey::parse(jwk).expect("a public key");
-                assert_eq!(jws.is_signed_by(&key), key.algorithm() == *alg, "{alg} with {jwk}");
+                assert_eq!(jws.is_signed_by(&key), key.is_used_with(&json!(alg)), "{alg} with {jwk}");
             }
             let (signed, signature) = text.rsplit_once('.').expect("three parts");
             let other = format!(
@@ -280,7 +281,7 @@ pub(crate) mod tests {
             let key = [&ed_jwk, &p256_jwk, &rsa_jwk]
                 .into_iter()
                 .filter_map(PublicKey::parse)
-                .find(|key| key.algorithm() == *alg);
+                .find(|key| key.is_used_with(&json!(alg)));
             assert!(
                 Jws::parse(&other).is_none_or(|jws| !jws.is_signed_by(&key.expect("a key"))),
                 "{alg}, changed"

@@ -26,7 +26,7 @@ pub struct Client {
     pub created_by: String,
     /// When.
     pub created_at: Timestamp,
-    /// When it last asked for anything, to a few seconds.
+    /// When it last asked for anything, to about a minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,

@@ -24,6 +24,7 @@ pub(crate) struct Caller {
     pub(crate) company: CompanyId,
     pub(crate) client: ClientId,
     pub(crate) scopes: Scopes,
+    scheme: Scheme,
 }
 
 impl Caller {
@@ -33,7 +34,8 @@ impl Caller {
             return Ok(());
         }
         let scope = scope.as_str();
-        let challenge = format!(r#"Bearer realm="orquiva", error="insufficient_scope", scope="{scope}""#);
+        let scheme = self.scheme.name();
+        let challenge = format!(r#"{scheme} realm="orquiva", error="insufficient_scope", scope="{scope}""#);
         Err(Problem::from(Code::InsufficientScope).with(header::WWW_AUTHENTICATE, &challenge).because(
             format!("Falta el permiso «{scope}». Pida un token que lo incluya o añádalo al cliente de API."),
             format!("The scope `{scope}` is missing. Ask for a token with it, or add it to the API client."),
@@ -86,7 +88,8 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
     let Grant { company, client, scopes, plan, .. } = *grant;
     let mut response = match verdict.admitted() {
         true => {
-            request.extensions_mut().insert(Caller { company, client, scopes });
+            let scheme = if grant.bound_to.is_some() { Scheme::Dpop } else { Scheme::Bearer };
+            request.extensions_mut().insert(Caller { company, client, scopes, scheme });
             next.run(request).await
         }
         false => over_the_rate(verdict).into_response(),
@@ -127,12 +130,20 @@ enum Scheme {
 }
 
 impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
     /// The refusal by RFC 6750 §3 and RFC 9449 §7.1, with the way to the metadata (RFC 9728 §5.1). Without a token
     /// there is no error to name.
     fn refuse(self, app: &App, error: Option<(&str, &str)>) -> Problem {
-        let (name, rest) = match self {
-            Self::Bearer => ("Bearer", String::new()),
-            Self::Dpop => ("DPoP", format!(r#", algs="{}""#, orquiva_core::jws::ALGORITHMS.join(" "))),
+        let name = self.name();
+        let rest = match self {
+            Self::Bearer => String::new(),
+            Self::Dpop => format!(r#", algs="{}""#, orquiva_core::jws::ALGORITHMS.join(" ")),
         };
         let error = error
             .map(|(code, what)| format!(r#", error="{code}", error_description="{what}""#))

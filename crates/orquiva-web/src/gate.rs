@@ -3,6 +3,7 @@
 //! can lock it out from elsewhere; and it is each node that counts.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use orquiva_core::id::ClientId;
 
@@ -37,6 +38,8 @@ pub(crate) struct Gate {
     limits: TokenLimits,
     addresses: Limits<IpAddr>,
     clients: Limits<(ClientId, Option<IpAddr>)>,
+    /// When the next warning about a proxy is due.
+    next_warning: AtomicI64,
 }
 
 /// The gates of the token endpoint and its neighbours.
@@ -56,7 +59,20 @@ impl Gates {
 
 impl Gate {
     fn new(limits: TokenLimits) -> Self {
-        Self { limits, addresses: Limits::default(), clients: Limits::default() }
+        let (addresses, clients) = (Limits::default(), Limits::default());
+        Self { limits, addresses, clients, next_warning: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Tells the operator, at most once a minute, that all clients behind an unnamed proxy count as one address.
+    pub(crate) fn suspect_proxy(&self, now: i64) {
+        let due = self.next_warning.load(Ordering::Relaxed);
+        let later = now.saturating_add(60_000);
+        let swap = || self.next_warning.compare_exchange(due, later, Ordering::Relaxed, Ordering::Relaxed);
+        if now >= due && swap().is_ok() {
+            tracing::warn!(
+                "requests for tokens were refused by address, and a proxy forwarded them: if it is yours, name it with --trusted-proxies"
+            );
+        }
     }
 
     /// Lets a request from `ip` through, or says after how many seconds to come again.

@@ -13,35 +13,44 @@ const WRITE: Duration = Duration::from_secs(5);
 /// Every so many times, what is old is forgotten: once a minute.
 const FORGET: u32 = 12;
 
-/// Rows that one transaction writes, or forgets.
-const MOST: usize = 1000;
+/// Rows of each kind that one transaction writes: few, because requests wait for it.
+const MOST_WRITTEN: usize = 200;
+
+/// Rows of each kind that one transaction forgets.
+const MOST_FORGOTTEN: i64 = 1000;
 
 impl Tokens {
     /// Writes down the use of clients every few seconds, and once more after `stop`, when the last request is
     /// answered.
     pub async fn keep(&self, mut stop: watch::Receiver<bool>) {
-        let mut round = 0;
-        while !*stop.borrow() {
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => {}
-                () = tokio::time::sleep(WRITE) => {}
-            }
-            if let Err(cause) = self.write_usage().await {
+        for round in 0_u32.. {
+            let stopped = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => true,
+                () = tokio::time::sleep(WRITE) => false,
+            };
+            if let Err(cause) = self.write_down(stopped).await {
                 tracing::warn!(%cause, "the use of clients could not be written down; it is kept for the next time");
             }
-            let due = round % FORGET == 0 && !*stop.borrow();
-            if due && let Err(cause) = self.forget().await {
+            if stopped {
+                return;
+            }
+            if round % FORGET == 0
+                && let Err(cause) = self.forget().await
+            {
                 tracing::warn!(%cause, "what is old could not be forgotten");
             }
-            round = round.wrapping_add(1);
         }
     }
 
-    /// Writes down what was counted since the last time.
+    /// Writes down all that was counted since the last time.
     pub async fn write_usage(&self) -> Result<(), StoreError> {
-        let mut taken = self.usage.take();
+        self.write_down(true).await
+    }
+
+    async fn write_down(&self, last_time: bool) -> Result<(), StoreError> {
+        let mut taken = self.usage.take(last_time);
         while !(taken.minutes.is_empty() && taken.uses.is_empty()) {
-            let rest = taken.split(MOST);
+            let rest = taken.split(MOST_WRITTEN);
             let (minutes, uses) = (taken.minutes.clone(), taken.uses.clone());
             let write = move |tx| async move {
                 usage::add(&tx, &minutes).await?;
@@ -62,11 +71,11 @@ impl Tokens {
         let now = self.clock.now();
         loop {
             let forget = move |tx| async move {
-                let minutes = usage::forget(&tx, now.plus(-usage::KEPT), MOST as i64).await?;
+                let minutes = usage::forget(&tx, now.plus(-usage::KEPT), MOST_FORGOTTEN).await?;
                 // A node whose clock is behind may still have to refuse what has just ended.
-                Ok(minutes.max(token::forget(&tx, now.plus(-60_000), MOST as i64).await?))
+                Ok(minutes.max(token::forget(&tx, now.plus(-60_000), MOST_FORGOTTEN).await?))
             };
-            if self.store.write::<_, StoreError, _, _>(None, forget).await? < MOST as u64 {
+            if self.store.write::<_, StoreError, _, _>(None, forget).await? < MOST_FORGOTTEN as u64 {
                 return Ok(());
             }
         }

@@ -19,9 +19,14 @@ pub(crate) struct Meter {
     counts: Mutex<Counts>,
 }
 
+/// A client's last use is written down again only when it is this much later, in milliseconds.
+const LAST_USE: i64 = 60_000;
+
 #[derive(Debug, Default)]
 struct Counts {
     last_used: Option<Timestamp>,
+    /// The last use as it was written down.
+    written: Option<Timestamp>,
     /// In the order in which they came: nearly always one.
     minutes: Vec<Minute>,
 }
@@ -82,15 +87,21 @@ impl Usage {
         meters.entry(client).or_insert_with(new).clone()
     }
 
-    /// Takes everything that was counted. Meters that nobody holds any more are forgotten on the way.
-    pub(crate) fn take(&self) -> Taken {
+    /// Takes everything that was counted; of last uses, unless it is for the last time, those that moved by a
+    /// minute. Meters that nobody holds any more are forgotten on the way.
+    pub(crate) fn take(&self, last_time: bool) -> Taken {
         let mut taken = Taken::default();
         let mut meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         meters.retain(|client, meter| {
             let mut counts = meter.counts.lock().unwrap_or_else(PoisonError::into_inner);
             taken.minutes.append(&mut counts.minutes);
-            taken.uses.extend(counts.last_used.take().map(|at| (meter.company, *client, at)));
-            Arc::strong_count(meter) > 1
+            let held = Arc::strong_count(meter) > 1;
+            let due = |at: Timestamp| counts.written.is_none_or(|written| at.since(written) >= LAST_USE);
+            if let Some(at) = counts.last_used.filter(|at| last_time || !held || due(*at)) {
+                taken.uses.push((meter.company, *client, at));
+                counts.written = counts.last_used.take();
+            }
+            held
         });
         taken.minutes.sort_unstable_by_key(|one| (one.company, one.start, one.client));
         taken.uses.sort_unstable();
@@ -100,7 +111,9 @@ impl Usage {
     /// Gives back what could not be written down: it is written with what comes next.
     pub(crate) fn give_back(&self, taken: Taken) {
         for (company, client, at) in taken.uses {
-            self.meter(company, client).touch(at);
+            let meter = self.meter(company, client);
+            meter.touch(at);
+            meter.counts.lock().unwrap_or_else(PoisonError::into_inner).written = None;
         }
         for one in taken.minutes {
             self.meter(one.company, one.client).add(one.start, one);
@@ -140,14 +153,14 @@ mod tests {
                 expected[1] += i64::from(status == 429);
                 expected[2] += i64::from(status == 404 || status == 500);
                 match then {
-                    0 => write(usage.take()),
-                    1 => usage.give_back(usage.take()),
+                    0 => write(usage.take(false)),
+                    1 => usage.give_back(usage.take(false)),
                     _ => {}
                 }
             }
-            write(usage.take());
+            write(usage.take(true));
             prop_assert_eq!(written, expected);
-            prop_assert!(usage.take().uses.is_empty());
+            prop_assert!(usage.take(false).uses.is_empty());
         }
     }
 }

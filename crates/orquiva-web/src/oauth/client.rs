@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, Limited};
+use orquiva_core::id::ClientId;
 use orquiva_core::{Secret, assertion};
 
 use super::refused::Refused;
@@ -40,7 +41,12 @@ pub(super) async fn ask(app: &App, gate: &Gate, request: Request) -> Result<Aske
     let headers = parts.headers;
     let ip = address::of(&app.trusted_proxies, &parts.extensions, &headers);
     let at = app.clock.elapsed();
-    gate.pass_address(ip, at).map_err(Refused::SlowDown)?;
+    if let Err(seconds) = gate.pass_address(ip, at) {
+        if headers.contains_key("x-forwarded-for") {
+            gate.suspect_proxy(at);
+        }
+        return Err(Refused::SlowDown(seconds));
+    }
     if !is_form(&headers) {
         return Err(Refused::InvalidRequest("Send a form: Content-Type: application/x-www-form-urlencoded"));
     }
@@ -51,7 +57,12 @@ pub(super) async fn ask(app: &App, gate: &Gate, request: Request) -> Result<Aske
     let form = read_form(&body.to_bytes())?;
     let (id, evidence) = credentials(&headers, &form)?;
     gate.pass_client(&id, ip, at).map_err(Refused::SlowDown)?;
-    let known = app.tokens.authenticate(&id, &evidence).await?.ok_or(Refused::InvalidClient)?;
+    let Some(known) = app.tokens.authenticate(&id, &evidence).await? else {
+        if let Some(id) = ClientId::parse(&id) {
+            tracing::info!(client.id = %id, "a client could not authenticate");
+        }
+        return Err(Refused::InvalidClient);
+    };
     let allowed = &known.client.terms.allowed_ips;
     if !(allowed.is_empty() || ip.is_some_and(|ip| allowed.contain(ip))) {
         return Err(Refused::UnauthorizedClient("This client may not be used from this address"));

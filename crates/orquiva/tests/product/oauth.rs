@@ -180,7 +180,7 @@ async fn clients_find_the_endpoints_by_themselves() {
         get(server["jwks_uri"].as_str().unwrap().strip_prefix(PUBLIC).unwrap()).await;
         let lists = ["token_endpoint_auth_signing_alg_values_supported", "dpop_signing_alg_values_supported"];
         for name in lists {
-            assert_eq!(server[name], json!(["EdDSA", "ES256", "RS256"]), "{name}");
+            assert_eq!(server[name], json!(["EdDSA", "Ed25519", "ES256", "RS256"]), "{name}");
         }
         let resource = get("/.well-known/oauth-protected-resource").await;
         assert_eq!(

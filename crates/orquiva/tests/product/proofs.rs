@@ -183,12 +183,21 @@ async fn a_bound_token_is_of_use_only_with_a_fresh_proof_of_its_key() {
                 challenge.starts_with("DPoP ") && challenge.contains(r#"error="invalid_dpop_proof""#),
                 "{what}: {challenge}"
             );
-            assert!(challenge.contains(r#"algs="EdDSA ES256 RS256""#), "{what}: {challenge}");
+            assert!(challenge.contains(r#"algs="EdDSA Ed25519 ES256 RS256""#), "{what}: {challenge}");
         }
         let stolen = call(&orq, "Bearer", token, "/v1/me", &[]).await;
         assert_eq!(stolen.problem(), (401, "invalid_token"));
         assert!(stolen.header("www-authenticate").starts_with("DPoP "), "a bound token is no bearer token");
         assert_eq!(call(&orq, "Bearer", token, "/v1/me", &[proof("g", "/v1/me")]).await.status, 401);
+        let narrow = Scopes::parse("events:read").unwrap();
+        let reader = orq.client_of(acme.company, narrow).await;
+        let bound =
+            ask_with_proof(&orq, &reader.form(), &signer.proof("t2", "POST", "/oauth/token", None)).await;
+        let narrow = bound.body["access_token"].as_str().unwrap();
+        let proof_of_narrow = signer.proof("n", "GET", "/v1/employees", Some(narrow));
+        let forbidden = call(&orq, "DPoP", narrow, "/v1/employees", &[proof_of_narrow]).await;
+        assert_eq!(forbidden.problem(), (403, "insufficient_scope"));
+        assert!(forbidden.header("www-authenticate").starts_with("DPoP "));
         let unbound = call(
             &orq,
             "DPoP",
