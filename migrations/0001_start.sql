@@ -130,11 +130,26 @@ create table employee (
     location text,
     department_id text,
     external_refs text not null,
+    original_hire_date text,
+    end_date text,
+    termination_reason text,
+    manager_id text,
+    personal_email text,
+    birth_date text,
+    gender text,
+    nationality text,
+    national_id text,
+    home_address text,
+    -- The day on which what lies ahead is carried out, and how the employment stood before it was decided.
+    due_on text,
+    former text,
     version bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (company_id, id)
 ) {clustered};
+create index employee_due on employee (due_on) where due_on is not null;
+create index employee_manager on employee (company_id, manager_id, id) where manager_id is not null;
 create unique index employee_email on employee (company_id, email_key);
 create unique index employee_number on employee (company_id, employee_number) where employee_number is not null;
 create index employee_department on employee (company_id, department_id, id);
@@ -165,7 +180,8 @@ create table idempotency (
 );
 create index idempotency_age on idempotency (created_at);
 
--- The log of a company. `sequence` is null from the commit until the router has given it its place.
+-- The log of a company. `sequence` is null from the commit until the router has given it its place. What only some
+-- may see of `data` and `previous` is not in `payload` but in `sensitive`.
 create table event (
     position {position},
     company_id text not null,
@@ -174,7 +190,8 @@ create table event (
     subject_id text not null,
     created_at bigint not null,
     sequence bigint,
-    payload text not null
+    payload text not null,
+    sensitive text
 );
 create unique index event_id on event (id, company_id);
 create unique index event_sequence on event (company_id, sequence) where sequence is not null;
@@ -198,6 +215,7 @@ create table webhook (
     events text not null,
     description text,
     max_concurrency bigint not null,
+    sensitive bigint not null,
     secret bytea not null,
     status text not null,
     disabled_reason text,

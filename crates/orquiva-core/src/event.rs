@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Timestamp;
+use crate::employee::SENSITIVE;
 use crate::id::{ClientId, EventId};
 use crate::text::nearest;
 
@@ -73,12 +74,33 @@ pub struct NewEvent {
     pub at: Timestamp,
     /// All that the envelope says after `sequence`, as JSON: `apiVersion`, `companyId`, `actor`, `data`, `changed`, `previous`.
     pub payload: String,
+    /// What of `data` and `previous` only some may see, as JSON of the same two names; nothing if there is nothing.
+    pub sensitive: Option<String>,
 }
 
 /// The whole event as one JSON text, the same bytes at every reading and every attempt.
 pub fn envelope(id: &str, kind: &str, at: Timestamp, sequence: i64, payload: &str) -> String {
     let rest = payload.strip_prefix('{').unwrap_or(payload);
     format!(r#"{{"id":"{id}","type":"{kind}","timestamp":"{at}","sequence":{sequence},{rest}"#)
+}
+
+/// The payload for someone who may see what is sensitive: `data` and `previous` with those fields put in.
+/// An event about something that has none stays as it is.
+pub fn with_sensitive(kind: &str, payload: &str, sensitive: Option<&str>) -> String {
+    let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
+    let (true, Some(mut payload_map)) = (kind.starts_with("employee."), read(payload)) else {
+        return payload.to_owned();
+    };
+    let hidden = sensitive.and_then(read).unwrap_or_default();
+    if let Some(Value::Object(data)) = payload_map.get_mut("data") {
+        data.extend(SENSITIVE.iter().map(|name| ((*name).to_owned(), Value::Null)));
+    }
+    for (part, fields) in hidden {
+        if let (Some(Value::Object(shown)), Value::Object(fields)) = (payload_map.get_mut(&part), fields) {
+            shown.extend(fields);
+        }
+    }
+    Value::Object(payload_map).to_string()
 }
 
 /// What an endpoint is subscribed to: a type, all types of a resource (`employee.*`), or all (`*`).

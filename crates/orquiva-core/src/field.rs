@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::Language;
 use crate::text::nearest;
+use crate::{Date, Language};
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +65,30 @@ faults! {
     InvalidEmail "invalid_email" "No es una dirección de correo, como ana@empresa.es." "It is not an e-mail address, such as ana@company.com.";
     /// No telephone number of E.164.
     InvalidPhone "invalid_phone" "Escriba el teléfono en formato internacional, como +34600123456." "Write the number in international form, such as +34600123456.";
+    /// Characters that turn the direction of the text around them.
+    BidiControl "bidi_control" "Contiene caracteres que alteran la dirección del texto." "It contains characters that change the direction of the text.";
     /// No day.
     InvalidDate "invalid_date" "Escriba una fecha que exista como AAAA-MM-DD." "Write an existing day as YYYY-MM-DD.";
+    /// A day that has not come.
+    InFuture "in_future" "Esta fecha aún no ha llegado." "This day has not come yet.";
+    /// The end of an employment comes before its start.
+    EndBeforeStart "end_before_start" "El final no puede ser anterior a startDate." "The end cannot come before startDate.";
+    /// What the end of an employment writes.
+    UseTerminate "use_terminate" "No se escribe directamente: use POST /v1/employees/{{id}}/terminate." "It is not written directly: use POST /v1/employees/{{id}}/terminate.";
+    /// The status of someone whose end lies ahead.
+    CancelTermination "cancel_termination" "Su baja está programada: cancélela antes con DELETE /v1/employees/{{id}}/terminate." "Their termination lies ahead: cancel it first with DELETE /v1/employees/{{id}}/terminate.";
+    /// The status of someone who has left.
+    UseRehire "use_rehire" "Ya no trabaja en la empresa: use POST /v1/employees/{{id}}/rehire." "They have left the company: use POST /v1/employees/{{id}}/rehire.";
+    /// No identity document of that kind.
+    InvalidNationalId "invalid_national_id" "No tiene la forma de un documento de este tipo, como 12345678Z (DNI) o X1234567L (NIE)." "It does not have the form of a document of this type, such as 12345678Z (DNI) or X1234567L (NIE).";
+    /// The letter does not belong to the digits.
+    WrongCheckLetter "wrong_check_letter" "La letra no corresponde a los números: revise ambos." "The letter does not belong to the digits: check both.";
+    /// No country of ISO 3166-1.
+    UnknownCountry "unknown_country" "Escriba el país con dos letras (ISO 3166-1), como ES." "Write the country with two letters (ISO 3166-1), such as ES.";
+    /// Someone would report to themselves.
+    OwnManager "own_manager" "Nadie puede ser su propio responsable." "Nobody can be their own manager.";
+    /// The chain of managers would be a circle.
+    ManagerCycle "manager_cycle" "Esta persona ya depende de ella, directa o indirectamente." "This person already reports to them, directly or not.";
     /// No moment.
     InvalidTime "invalid_time" "Escriba el momento como 2026-01-31T09:00:00Z." "Write the moment as 2026-01-31T09:00:00Z.";
     /// Not one of the choices.
@@ -165,12 +187,29 @@ impl<'v> Fields<'v> {
 
     /// Refuses these names, which the server alone writes.
     pub fn read_only(&mut self, names: &[&'static str]) {
+        self.refuse(names, &Fault::ReadOnly);
+    }
+
+    /// Refuses these names for a reason of their own.
+    pub fn refuse(&mut self, names: &[&'static str], fault: &Fault) {
         for name in names {
             self.known.push(name);
             if self.map.contains_key(*name) {
-                self.fault(name, Fault::ReadOnly);
+                self.fault(name, fault.clone());
             }
         }
+    }
+
+    /// Reads the object `name`; its faults are told under its name.
+    pub fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'v Value) -> Result<T, Vec<FieldError>>,
+    ) -> Option<T> {
+        self.known.push(name);
+        let value = self.map.get(name).filter(|value| !value.is_null())?;
+        let under = |error: FieldError| FieldError { pointer: format!("/{name}{}", error.pointer), ..error };
+        read(value).map_err(|faults| self.faults.extend(faults.into_iter().map(under))).ok()
     }
 
     /// Ends the reading: unknown fields are faults too, each with the nearest name that is known.
@@ -249,21 +288,54 @@ pub fn string(value: &Value) -> Result<&str, Fault> {
     value.as_str().ok_or(Fault::WrongType { expected: "string" })
 }
 
-/// A text of one line, trimmed, of 1 to `max` characters.
+/// A text of one line in any script, trimmed, of 1 to `max` characters (not bytes).
 pub fn line(max: usize) -> impl Fn(&Value) -> Result<String, Fault> {
     move |value| {
         let text = string(value)?.trim();
-        if text.is_empty() {
+        if text.chars().all(is_invisible) {
             return Err(Fault::Empty);
         }
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|letter| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')) {
             return Err(Fault::ControlCharacter);
+        }
+        if text.chars().any(turns_direction) {
+            return Err(Fault::BidiControl);
         }
         if text.chars().count() > max {
             return Err(Fault::TooLong { max });
         }
         Ok(text.to_owned())
     }
+}
+
+/// Space, and the joiners and marks of several scripts that show nothing by themselves.
+fn is_invisible(letter: char) -> bool {
+    letter.is_whitespace()
+        || matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{3164}' | '\u{FEFF}')
+}
+
+/// Embeddings, overrides and isolates: with them a name could be shown as another one (Unicode TR 9 §2).
+/// The plain marks (U+200E, U+200F) turn nothing and stay.
+fn turns_direction(letter: char) -> bool {
+    matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A day, `YYYY-MM-DD`.
+pub fn date(value: &Value) -> Result<Date, Fault> {
+    Date::parse(string(value)?).ok_or(Fault::InvalidDate)
+}
+
+/// One of the words of a closed list.
+pub fn word<T>(
+    parse: fn(&str) -> Option<T>,
+    all: &'static [&'static str],
+) -> impl Fn(&Value) -> Result<T, Fault> {
+    move |value| parse(string(value)?).ok_or_else(|| Fault::NotAllowed { choices: all.join(", ") })
+}
+
+/// Yes or no.
+pub fn flag(value: &Value) -> Result<bool, Fault> {
+    value.as_bool().ok_or(Fault::WrongType { expected: "true or false" })
 }
 
 /// A whole number from `min` to `max`.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::Pattern;
-use crate::field::{Fault, FieldError, Fields, line, string, whole};
+use crate::field::{Fault, FieldError, Fields, flag, line, string, whole};
 use crate::id::WebhookId;
 use crate::{Timestamp, field};
 
@@ -29,6 +29,8 @@ pub struct Webhook {
     pub description: Option<String>,
     /// Most deliveries under way at the same time.
     pub max_concurrency: i64,
+    /// Whether deliveries carry the sensitive fields of employees.
+    pub sensitive: bool,
     /// `enabled`, or `disabled` after a 410 or five days without a success.
     pub status: &'static str,
     /// Why it is disabled.
@@ -48,6 +50,8 @@ pub struct NewWebhook {
     pub description: Option<String>,
     /// Most deliveries under way at the same time.
     pub max_concurrency: i64,
+    /// Whether deliveries are to carry the sensitive fields of employees.
+    pub sensitive: bool,
 }
 
 /// An address to which webhooks may go, as far as its text tells; its resolved addresses are checked
@@ -108,7 +112,8 @@ impl NewWebhook {
         }
         let description = fields.take("description", line(500));
         let max_concurrency = fields.take("maxConcurrency", whole(1, 32)).unwrap_or(DEFAULT_CONCURRENCY);
-        fields.finish(url.map(|url| Self { url, events, description, max_concurrency }))
+        let sensitive = fields.take("sensitive", flag).unwrap_or(false);
+        fields.finish(url.map(|url| Self { url, events, description, max_concurrency, sensitive }))
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Call<'c> {
     pub(crate) url: &'c Uri,
     pub(crate) signer: &'c Signer,
     pub(crate) event: &'c Event,
+    /// Whether the endpoint was granted what is sensitive.
+    pub(crate) sensitive: bool,
     pub(crate) delivery: DeliveryId,
     pub(crate) attempt: i64,
 }
@@ -124,9 +126,9 @@ fn retry_after_of(value: &http::HeaderValue, now: Timestamp) -> Option<i64> {
 }
 
 fn request(call: Call<'_>, now: Timestamp) -> Result<Request<Full<Bytes>>, http::Error> {
-    let Call { url, signer, event, delivery, attempt } = call;
+    let Call { url, signer, event, sensitive, delivery, attempt } = call;
     let id = event.id.to_string();
-    let body = event.envelope();
+    let body = event.envelope(sensitive);
     let signatures = signer.sign(&id, now, body.as_bytes());
     Request::post(url)
         .header(header::CONTENT_TYPE, "application/json")

@@ -165,6 +165,7 @@ impl Lanes {
 struct Endpoint {
     url: http::Uri,
     concurrency: usize,
+    sensitive: bool,
     signer: Signer,
 }
 
@@ -286,6 +287,7 @@ impl Run {
         Ok(Endpoint {
             url: stored.url.parse().map_err(StoreError::broken)?,
             concurrency: usize::try_from(stored.max_concurrency).unwrap_or(1),
+            sensitive: stored.sensitive,
             signer: Signer::new(&secret),
         })
     }
@@ -301,6 +303,7 @@ impl Run {
                     url: &endpoint.url,
                     signer: &endpoint.signer,
                     event: &due.event,
+                    sensitive: endpoint.sensitive,
                     delivery: due.id,
                     attempt: due.attempts + 1,
                 };

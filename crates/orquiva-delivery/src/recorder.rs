@@ -161,6 +161,7 @@ async fn disable(tx: &Tx, lane: Lane, reason: &str, mint: &Mint, now: Timestamp)
         subject: lane.webhook.to_string(),
         at: now,
         payload: payload.to_string(),
+        sensitive: None,
     };
     event::announce(tx, lane.company, &new).await
 }

@@ -8,7 +8,7 @@ use orquiva_store::department::{self, Named};
 use orquiva_store::{StoreError, Tx, company, employee, event};
 use serde_json::{Value, json};
 
-use crate::pen::{Pen, Refusal, announce, told};
+use crate::pen::{Pen, Refusal, announce, told_of};
 
 /// How many people are held in memory at once when all of a department are told of.
 const AT_ONCE: i64 = 500;
@@ -244,7 +244,7 @@ fn told_of_move(pen: &Pen, person: &Employee, from: &Named, to: &Named) -> orqui
     };
     let after = put(to);
     let difference = Some(after.difference(&put(from)));
-    told(pen, EventType::EmployeeUpdated, person.id.to_string(), json!(after), difference)
+    told_of(pen, EventType::EmployeeUpdated, &after, difference)
 }
 
 /// Says that the company has no department of this name, and which it may be.

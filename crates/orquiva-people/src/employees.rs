@@ -3,27 +3,39 @@
 use orquiva_core::event::EventType;
 use orquiva_core::id::EmployeeId;
 use orquiva_core::{Employee, NewEmployee};
-use orquiva_store::{StoreError, Tx, employee};
-use serde_json::{Value, json};
+use orquiva_store::{Tx, employee};
+use serde_json::Value;
 
 use crate::departments::{self, find_or_create};
-use crate::pen::{Pen, Refusal, announce};
+use crate::managers;
+use crate::pen::{Pen, Refusal, announce_employee};
+use crate::store::store;
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refusal> {
     let department = find_or_create(tx, pen, &new).await?;
-    let hired = Employee {
+    if let Some(manager) = new.profile.manager_id {
+        managers::check(tx, pen, None, manager).await?;
+    }
+    let mut hired = Employee {
         id: pen.mint.next(),
         company_id: pen.company,
+        original_hire_date: new.profile.start_date,
+        end_date: None,
+        termination_reason: None,
         profile: new.profile,
         department_id: department.as_ref().map(|department| department.id),
         department: department.map(|department| department.name),
         version: 1,
         created_at: pen.now,
         updated_at: pen.now,
+        sensitive: new.sensitive,
+        due_on: None,
+        former: None,
     };
+    hired.due_on = hired.falls_due(false, pen.now.date());
     // One round trip: if the row is refused, so is the event.
-    let announced = announce(tx, pen, EventType::EmployeeCreated, hired.id.to_string(), json!(hired), None);
+    let announced = announce_employee(tx, pen, EventType::EmployeeCreated, &hired, None);
     tokio::try_join!(biased; employee::insert(tx, &hired), announced)?;
     Ok(hired)
 }
@@ -43,25 +55,23 @@ pub async fn change(
         return Err(Refusal::Stale);
     }
     let new = NewEmployee::patched(&before, patch, pen.now.date()).map_err(Refusal::Fields)?;
-    let mut after = Employee { profile: new.profile.clone(), ..before.clone() };
+    managers::check_change(tx, pen, &before, &new).await?;
+    let mut after = Employee {
+        original_hire_date: before.first_day(new.profile.start_date),
+        profile: new.profile.clone(),
+        sensitive: new.sensitive.clone(),
+        ..before.clone()
+    };
     if (new.department_id, &new.department) != (before.department_id, &before.department) {
         let department = find_or_create(tx, pen, &new).await?;
         after.department_id = department.as_ref().map(|department| department.id);
         after.department = department.map(|department| department.name);
     }
-    let (changed, previous) = after.difference(&before);
-    if changed.is_empty() {
-        return Ok(before);
-    }
-    after.version += 1;
-    after.updated_at = pen.now;
-    store(tx, &after, &before).await?;
-    let difference = Some((changed, previous));
-    announce(tx, pen, EventType::EmployeeUpdated, id.to_string(), json!(after), difference).await?;
-    Ok(after)
+    store(tx, pen, EventType::EmployeeUpdated, after, before).await
 }
 
-/// Removes an employee and announces it, with all that was known, as `employee.deleted`.
+/// Removes an employee and announces it, with all that was known, as `employee.deleted`. Who reported to them
+/// reports to nobody from now on, which is announced for each of them.
 pub async fn remove(
     tx: &Tx,
     pen: &Pen,
@@ -72,22 +82,9 @@ pub async fn remove(
     if !holds(&before) {
         return Err(Refusal::Stale);
     }
+    managers::release_reports(tx, pen, id).await?;
     employee::delete(tx, pen.company, id).await?;
     departments::forget_lead(tx, pen, id).await?;
-    announce(tx, pen, EventType::EmployeeDeleted, id.to_string(), json!(before), None).await?;
-    Ok(())
-}
-
-/// Stores `after` over `before`. On PostgreSQL another node may have been quicker: then the caller is stale.
-async fn store(tx: &Tx, after: &Employee, before: &Employee) -> Result<(), Refusal> {
-    employee::update(tx, after, before.version).await.map_err(|error| match error {
-        StoreError::NotFound => Refusal::Stale,
-        StoreError::Duplicate(_) | StoreError::Unavailable(_) | StoreError::Broken(_) => {
-            Refusal::Store(error)
-        }
-    })?;
-    if after.profile.external_refs != before.profile.external_refs {
-        employee::replace_refs(tx, after).await?;
-    }
+    announce_employee(tx, pen, EventType::EmployeeDeleted, &before, None).await?;
     Ok(())
 }

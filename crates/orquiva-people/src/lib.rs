@@ -2,7 +2,9 @@
 //! the API, the console, imports and integrations all perform it through here.
 
 mod employees;
+mod managers;
 mod pen;
+mod store;
 
 pub mod departments;
 

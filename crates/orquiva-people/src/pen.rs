@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use orquiva_core::employee::Difference;
 use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
 use orquiva_core::id::{CompanyId, Mint};
-use orquiva_core::{Fault, FieldError, Timestamp};
+use orquiva_core::{Employee, Fault, FieldError, Timestamp};
 use orquiva_store::{StoreError, Tx, event};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Who writes, where, when, and with which ids: all that a verb must not find out for itself.
 #[derive(Clone)]
@@ -72,7 +73,8 @@ pub(crate) fn told(
         payload["changed"] = json!(changed);
         payload["previous"] = previous;
     }
-    NewEvent { id: pen.mint.next(), kind, subject, at: pen.now, payload: payload.to_string() }
+    let payload = payload.to_string();
+    NewEvent { id: pen.mint.next(), kind, subject, at: pen.now, payload, sensitive: None }
 }
 
 /// Writes down that something happened to a resource, as the API shows it.
@@ -85,4 +87,37 @@ pub(crate) async fn announce(
     difference: Option<(Vec<String>, Value)>,
 ) -> Result<(), StoreError> {
     event::announce(tx, pen.company, &told(pen, kind, subject, data, difference)).await
+}
+
+/// Something that happened to an employee; with what was before, if it changed. What is sensitive stands apart, for
+/// those who may see it.
+pub(crate) fn told_of(
+    pen: &Pen,
+    kind: EventType,
+    employee: &Employee,
+    difference: Option<Difference>,
+) -> NewEvent {
+    let mut sensitive = Map::new();
+    if !employee.sensitive.is_empty() {
+        sensitive.insert("data".to_owned(), json!(employee.sensitive));
+    }
+    let difference = difference.map(|Difference { changed, previous, sensitive: hidden }| {
+        if !hidden.is_empty() {
+            sensitive.insert("previous".to_owned(), Value::Object(hidden));
+        }
+        (changed, previous)
+    });
+    let sensitive = (!sensitive.is_empty()).then(|| Value::Object(sensitive).to_string());
+    NewEvent { sensitive, ..told(pen, kind, employee.id.to_string(), json!(employee), difference) }
+}
+
+/// Writes down that something happened to an employee.
+pub(crate) async fn announce_employee(
+    tx: &Tx,
+    pen: &Pen,
+    kind: EventType,
+    employee: &Employee,
+    difference: Option<Difference>,
+) -> Result<(), StoreError> {
+    event::announce(tx, pen.company, &told_of(pen, kind, employee, difference)).await
 }

@@ -176,6 +176,14 @@ impl Row<'_> {
         Ok(self.opt_int(column)?.map(Timestamp::from_millis))
     }
 
+    /// A day or nothing.
+    pub fn opt_date(&self, column: usize) -> Result<Option<Date>, StoreError> {
+        let read = |text: String| {
+            Date::parse(&text).ok_or_else(|| StoreError::broken(format!("`{text}` is no day")))
+        };
+        self.opt_text(column)?.map(read).transpose()
+    }
+
     /// An id.
     pub fn id<K: Kind>(&self, column: usize) -> Result<Id<K>, StoreError> {
         let text = self.text(column)?;

@@ -131,7 +131,7 @@ pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Resu
 /// Up to `limit` deliveries of a lane that are due at `now`, the longest due first.
 pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
     let sql = sql!(
-        "select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload
+        "select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
            from delivery d join event e on e.company_id = d.company_id and e.id = d.event_id
           where d.company_id = $1 and d.webhook_id = $2 and d.state = 'waiting' and d.due_at <= $3
           order by d.due_at, d.id limit $4"
@@ -147,6 +147,7 @@ pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<
                 created_at: row.time(5)?,
                 sequence: row.int(6)?,
                 payload: row.text(7)?,
+                sensitive: row.opt_text(8)?,
             },
         })
     })

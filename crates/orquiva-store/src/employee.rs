@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use orquiva_core::employee::{Email, Employee, EmploymentType, Profile, Status};
+use orquiva_core::Timestamp;
+use orquiva_core::employee::{Country, Email, Employee, EmploymentType, Gender, Profile, Sensitive, Status};
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
-use orquiva_core::{Date, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::sql::{Sql, sql};
 use crate::{Arg, Row, StoreError, Tx, args};
@@ -29,8 +31,11 @@ pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into employee (company_id, id, full_name, first_name, last_name, second_last_name, preferred_name,
             email, email_key, phone, employee_number, status, start_date, job_title, employment_type, location,
-            department_id, external_refs, version, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+            department_id, external_refs, version, original_hire_date, end_date, termination_reason, manager_id,
+            personal_email, birth_date, gender, nationality, national_id, home_address, due_on, former,
+            created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
     );
     let mut args = columns(employee);
     args.extend([Arg::from(employee.created_at), Arg::from(employee.updated_at)]);
@@ -43,8 +48,10 @@ pub async fn update(tx: &Tx, employee: &Employee, former: i64) -> Result<(), Sto
         "update employee set full_name = $3, first_name = $4, last_name = $5, second_last_name = $6,
             preferred_name = $7, email = $8, email_key = $9, phone = $10, employee_number = $11, status = $12,
             start_date = $13, job_title = $14, employment_type = $15, location = $16, department_id = $17,
-            external_refs = $18, version = $19, updated_at = $20
-          where company_id = $1 and id = $2 and version = $21"
+            external_refs = $18, version = $19, original_hire_date = $20, end_date = $21, termination_reason = $22,
+            manager_id = $23, personal_email = $24, birth_date = $25, gender = $26, nationality = $27,
+            national_id = $28, home_address = $29, due_on = $30, former = $31, updated_at = $32
+          where company_id = $1 and id = $2 and version = $33"
     );
     let mut args = columns(employee);
     args.extend([Arg::from(employee.updated_at), Arg::from(former)]);
@@ -58,6 +65,41 @@ pub async fn update(tx: &Tx, employee: &Employee, former: i64) -> Result<(), Sto
 pub async fn replace_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
     delete_refs(tx, employee.company_id, employee.id).await?;
     insert_refs(tx, employee).await
+}
+
+/// Keeps other nodes from changing who reports to whom in a company until this transaction ends: two changes at
+/// the same time, each right for itself, could close a circle.
+pub async fn lock_managers(tx: &Tx, company: CompanyId) -> Result<(), StoreError> {
+    // SQLite has one process and one writer.
+    let sql = sql!(
+        sqlite "select 1 where $1 is not null",
+        postgres "select 1 from (select pg_advisory_xact_lock(741802, hashtext($1))) managers"
+    );
+    tx.all(sql, args![company], |_| Ok(())).await.map(drop)
+}
+
+/// `id` and all whom that employee reports to, the nearest first: nothing if there is nobody of that id.
+pub async fn chain(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<Vec<EmployeeId>, StoreError> {
+    let sql = sql!(
+        "with recursive chain (id, manager_id, depth) as
+             (select id, manager_id, 0 from employee where company_id = $1 and id = $2
+               union all
+              select e.id, e.manager_id, chain.depth + 1
+                from chain join employee e on e.company_id = $1 and e.id = chain.manager_id
+               where chain.depth < 10000)
+         select id from chain order by depth"
+    );
+    tx.all(sql, args![company, id], |row| row.id(0)).await
+}
+
+/// All who report directly to `manager`.
+pub async fn reports(
+    tx: &Tx,
+    company: CompanyId,
+    manager: EmployeeId,
+) -> Result<Vec<EmployeeId>, StoreError> {
+    let sql = sql!("select id from employee where company_id = $1 and manager_id = $2 order by id");
+    tx.all(sql, args![company, manager], |row| row.id(0)).await
 }
 
 /// Removes an employee and its references.
@@ -75,7 +117,9 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<Employee
     let sql = sql!(
         "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
-                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
+                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former
            from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
           where e.company_id = $1 and e.id = $2"
     );
@@ -93,7 +137,9 @@ pub async fn list(
     let mut text = String::from(
         "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
-                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
+                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former
            from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
           where e.company_id = $1",
     );
@@ -118,7 +164,10 @@ pub async fn list(
     if let Some(status) = filter.status {
         let condition = match status {
             Status::Active => "e.status = {}",
-            Status::Onboarding | Status::OnLeave => "e.status = {} and e.status <> 'active'", // by the index of the few
+            // By the index of the few.
+            Status::Onboarding | Status::OnLeave | Status::Terminating | Status::Terminated => {
+                "e.status = {} and e.status <> 'active'"
+            }
         };
         and(condition, vec![status.as_str().into()]);
     }
@@ -193,9 +242,9 @@ async fn delete_refs(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), 
     tx.run(sql, args![company, id]).await.map(drop)
 }
 
-/// The columns that insert and update share, up to `version`.
+/// The columns that insert and update share, up to `former`.
 fn columns(employee: &Employee) -> Vec<Arg<'_>> {
-    let profile = &employee.profile;
+    let Employee { profile, sensitive, .. } = employee;
     args![
         employee.company_id,
         employee.id,
@@ -216,12 +265,32 @@ fn columns(employee: &Employee) -> Vec<Arg<'_>> {
         employee.department_id,
         refs_to_json(&profile.external_refs),
         employee.version,
+        employee.original_hire_date,
+        employee.end_date,
+        &employee.termination_reason,
+        profile.manager_id,
+        sensitive.personal_email.as_ref().map(Email::as_str),
+        sensitive.birth_date,
+        sensitive.gender.map(Gender::as_str),
+        sensitive.nationality.map(Country::as_str),
+        sensitive.national_id.as_ref().map(to_json),
+        sensitive.home_address.as_ref().map(to_json),
+        employee.due_on,
+        employee.former.as_ref().map(to_json),
     ]
     .to_vec()
 }
 
 fn refs_to_json(refs: &BTreeMap<String, String>) -> String {
     serde_json::to_string(refs).expect("a map of strings is always JSON")
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("our own types are always JSON")
+}
+
+fn from_json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>, StoreError> {
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::broken)
 }
 
 fn read(row: &Row<'_>) -> Result<Employee, StoreError> {
@@ -242,7 +311,8 @@ fn read(row: &Row<'_>) -> Result<Employee, StoreError> {
             phone: row.opt_text(8)?,
             employee_number: row.opt_text(9)?,
             status: Status::parse(&status).ok_or_else(|| stored("status"))?,
-            start_date: row.opt_text(11)?.as_deref().and_then(Date::parse),
+            start_date: row.opt_date(11)?,
+            manager_id: row.opt_id(24)?,
             job_title: row.opt_text(12)?,
             employment_type: row.opt_text(13)?.as_deref().and_then(EmploymentType::parse),
             location: row.opt_text(14)?,
@@ -256,5 +326,18 @@ fn read(row: &Row<'_>) -> Result<Employee, StoreError> {
         version: row.int(18)?,
         created_at: row.time(19)?,
         updated_at: row.time(20)?,
+        original_hire_date: row.opt_date(21)?,
+        end_date: row.opt_date(22)?,
+        termination_reason: row.opt_text(23)?,
+        sensitive: Sensitive {
+            personal_email: row.opt_text(25)?.as_deref().and_then(Email::parse),
+            birth_date: row.opt_date(26)?,
+            gender: row.opt_text(27)?.as_deref().and_then(Gender::parse),
+            nationality: row.opt_text(28)?.as_deref().and_then(Country::parse),
+            national_id: from_json(row.opt_text(29)?)?,
+            home_address: from_json(row.opt_text(30)?)?,
+        },
+        due_on: row.opt_date(31)?,
+        former: from_json(row.opt_text(32)?)?,
     })
 }

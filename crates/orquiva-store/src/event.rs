@@ -1,6 +1,6 @@
 //! The event log of a company: written with the change, given its place by the router.
 
-use orquiva_core::event::{NewEvent, Types};
+use orquiva_core::event::{NewEvent, Types, envelope, with_sensitive};
 use orquiva_core::id::{CompanyId, EventId};
 use orquiva_core::{Plan, Timestamp};
 
@@ -20,6 +20,8 @@ pub struct Event {
     pub sequence: i64,
     /// The rest of its envelope.
     pub payload: String,
+    /// What of it only some may see.
+    pub sensitive: Option<String>,
 }
 
 /// An event that was committed and has no place yet.
@@ -67,15 +69,11 @@ pub struct Oldest {
 }
 
 impl Event {
-    /// The whole event as one JSON text, the same bytes every time.
-    pub fn envelope(&self) -> String {
-        orquiva_core::event::envelope(
-            &self.id.to_string(),
-            &self.kind,
-            self.created_at,
-            self.sequence,
-            &self.payload,
-        )
+    /// The whole event as one JSON text, the same bytes every time, for someone who may see what is sensitive or not.
+    pub fn envelope(&self, sensitive: bool) -> String {
+        let full = sensitive.then(|| with_sensitive(&self.kind, &self.payload, self.sensitive.as_deref()));
+        let payload = full.as_ref().unwrap_or(&self.payload);
+        envelope(&self.id.to_string(), &self.kind, self.created_at, self.sequence, payload)
     }
 }
 
@@ -159,9 +157,9 @@ pub async fn page(
     limit: i64,
 ) -> Result<Page, StoreError> {
     let all = sql!(
-        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
            from event_log l left join
-                (select id, type, created_at, sequence, payload from event
+                (select id, type, created_at, sequence, payload, sensitive from event
                   where company_id = $1 and sequence > coalesce($2,
                         (select expired_sequence from event_log where company_id = $1))
                   order by sequence limit $3) e on 1 = 1
@@ -200,9 +198,9 @@ const SPAN: i64 = 5_000;
 fn common(count: usize) -> Sql {
     let types: Vec<_> = (0..count).map(|number| format!("${}", 4 + number)).collect();
     Sql::made(format!(
-        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
            from event_log l left join
-                (select id, type, created_at, sequence, payload from event
+                (select id, type, created_at, sequence, payload, sensitive from event
                   where company_id = $1 and sequence > coalesce($2,
                         (select expired_sequence from event_log where company_id = $1))
                     and sequence <= {SPAN} + coalesce($2,
@@ -228,9 +226,9 @@ fn rare(count: usize) -> Sql {
     };
     let walks: Vec<_> = (0..count).map(walk).collect();
     Sql::made(format!(
-        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload
+        "select l.expired_sequence, l.last_sequence, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
            from event_log l left join
-                (select found.id, found.type, found.created_at, found.sequence, found.payload
+                (select found.id, found.type, found.created_at, found.sequence, found.payload, found.sensitive
                    from (select sequence from ({}) walks order by sequence limit $3) picked
                         cross join event found
                   where found.company_id = $1 and found.sequence = picked.sequence) e on 1 = 1
@@ -242,7 +240,7 @@ fn rare(count: usize) -> Sql {
 /// One event of a company, once it has its place.
 pub async fn get(tx: &Tx, company: CompanyId, id: EventId) -> Result<Event, StoreError> {
     let sql = sql!(
-        "select id, type, created_at, sequence, payload from event
+        "select id, type, created_at, sequence, payload, sensitive from event
           where company_id = $1 and id = $2 and sequence is not null"
     );
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
@@ -317,13 +315,14 @@ pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) 
 
 fn insertion() -> &'static Sql {
     sql!(
-        "insert into event (company_id, id, type, subject_id, created_at, payload) values ($1, $2, $3, $4, $5, $6)"
+        "insert into event (company_id, id, type, subject_id, created_at, payload, sensitive)
+         values ($1, $2, $3, $4, $5, $6, $7)"
     )
 }
 
 fn row_of(company: CompanyId, event: &NewEvent) -> Vec<Arg<'_>> {
-    let NewEvent { id, kind, subject, at, payload } = event;
-    args![company, *id, kind.as_str(), subject, *at, payload].to_vec()
+    let NewEvent { id, kind, subject, at, payload, sensitive } = event;
+    args![company, *id, kind.as_str(), subject, *at, payload, sensitive].to_vec()
 }
 
 fn read(row: &Row<'_>) -> Result<Event, StoreError> {
@@ -338,6 +337,7 @@ fn read_from(row: &Row<'_>, column: usize) -> Result<Event, StoreError> {
         created_at: row.time(column + 2)?,
         sequence: row.int(column + 3)?,
         payload: row.text(column + 4)?,
+        sensitive: row.opt_text(column + 5)?,
     })
 }
 

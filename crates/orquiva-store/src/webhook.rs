@@ -9,12 +9,16 @@ use crate::{Row, StoreError, Tx, args};
 /// Creates an endpoint and its lane.
 pub async fn create(tx: &Tx, company: CompanyId, webhook: &Webhook, sealed: &[u8]) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into webhook (company_id, id, url, events, description, max_concurrency, secret, status, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, 'enabled', $8)"
+        "insert into webhook (company_id, id, url, events, description, max_concurrency, secret, status, created_at,
+            sensitive)
+         values ($1, $2, $3, $4, $5, $6, $7, 'enabled', $8, $9)"
     );
     let Webhook { id, url, events, description, max_concurrency, created_at, .. } = webhook;
     let events = serde_json::to_string(events).map_err(StoreError::broken)?;
-    tx.run(sql, args![company, *id, url, events, description, *max_concurrency, sealed, *created_at]).await?;
+    let sensitive = i64::from(webhook.sensitive);
+    let args =
+        args![company, *id, url, events, description, *max_concurrency, sealed, *created_at, sensitive];
+    tx.run(sql, args).await?;
     let lane = sql!("insert into lane (company_id, webhook_id, paused_until) values ($1, $2, 0)");
     tx.run(lane, args![company, *id]).await.map(drop)
 }
@@ -28,7 +32,7 @@ pub async fn count(tx: &Tx, company: CompanyId) -> Result<i64, StoreError> {
 /// One endpoint.
 pub async fn get(tx: &Tx, company: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
     let sql = sql!(
-        "select id, url, events, description, max_concurrency, status, disabled_reason, created_at
+        "select id, url, events, description, max_concurrency, status, disabled_reason, created_at, sensitive
            from webhook where company_id = $1 and id = $2"
     );
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
@@ -42,7 +46,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Webhook>, StoreError> {
     let sql = sql!(
-        "select id, url, events, description, max_concurrency, status, disabled_reason, created_at
+        "select id, url, events, description, max_concurrency, status, disabled_reason, created_at, sensitive
            from webhook where company_id = $1 and id > $2 order by id limit $3"
     );
     let after = after.map(|id| id.to_string()).unwrap_or_default();
@@ -95,5 +99,6 @@ fn read(row: &Row<'_>) -> Result<Webhook, StoreError> {
         status: if status == "enabled" { "enabled" } else { "disabled" },
         disabled_reason: row.opt_text(6)?,
         created_at: row.time(7)?,
+        sensitive: row.int(8)? != 0,
     })
 }

@@ -2,7 +2,6 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use orquiva_core::Employee;
 
 /// What a write answers. It is kept under the request's idempotency key.
 #[derive(Debug, Default)]
@@ -21,12 +20,6 @@ impl Answer {
     /// Something new, where it is found from now on.
     pub(crate) fn created(location: String, etag: Option<String>, body: String) -> Self {
         Self { status: 201, location: Some(location), etag, body, ..Self::default() }
-    }
-
-    /// An employee as it stands.
-    pub(crate) fn employee(employee: &Employee) -> Self {
-        let body = to_json(employee);
-        Self { status: 200, etag: Some(employee.etag()), body, ..Self::default() }
     }
 
     /// Something as it stands, which has this `ETag`.

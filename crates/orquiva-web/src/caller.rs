@@ -28,6 +28,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller holds `scope`.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.has(scope)
+    }
+
     /// Refuses a caller who does not hold `scope`, and names it (RFC 6750 §3.1).
     pub(crate) fn must(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.has(scope) {

@@ -104,6 +104,8 @@ pub(crate) struct Listener {
     told: broadcast::Receiver<Told>,
     cut: oneshot::Receiver<()>,
     types: Option<Types>,
+    /// Whether it may see what is sensitive.
+    sensitive: bool,
     /// Up to where the log was read for it.
     seen: i64,
     /// The last sequence that it was told, so that it can come back there.
@@ -170,6 +172,7 @@ impl Feed {
         refuse: impl FnOnce(Log) -> Result<(), Problem>,
     ) -> Result<Listener, Problem> {
         let company = pass.grant.company;
+        let sensitive = pass.grant.scopes.has(Scope::EmployeesSensitiveRead);
         let (seat, told, cut) = self.enter(pass)?;
         let mut listener = Listener {
             feed: self.clone(),
@@ -178,6 +181,7 @@ impl Feed {
             told,
             cut,
             types,
+            sensitive,
             seen: 0,
             named: 0,
             behind: true,
@@ -403,7 +407,7 @@ impl Listener {
             if self.types.as_ref().is_none_or(|types| types.have(&event.kind)) {
                 let (id, kind) = (event.sequence, &event.kind);
                 // Our JSON has no line breaks: within texts they are escaped.
-                text.push_str(&format!("id: {id}\nevent: {kind}\ndata: {}\n\n", event.envelope()));
+                text.push_str(&format!("id: {id}\nevent: {kind}\ndata: {}\n\n", event.envelope(self.sensitive)));
                 self.named = id;
             }
         }

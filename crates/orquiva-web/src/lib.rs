@@ -22,6 +22,7 @@ mod terms;
 mod tokens;
 mod upkeep;
 mod usage;
+mod view;
 mod write;
 
 pub use address::Peer;

@@ -1,5 +1,6 @@
 //! `/v1/employees`: hire, look, list, change, remove.
 
+use axum::Json;
 use axum::extract::{OriginalUri, Path, State};
 use axum::response::IntoResponse;
 use orquiva_core::employee::{Email, Employee, NewEmployee, Status, valid_system};
@@ -7,9 +8,8 @@ use orquiva_core::id::{DepartmentId, EmployeeId};
 use orquiva_core::{Code, Fault, Scope, department};
 use orquiva_people as people;
 use orquiva_store::employee::{self, Filter};
-use serde_json::json;
 
-use crate::answer::{Answer, to_json};
+use crate::answer::Answer;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
@@ -18,6 +18,7 @@ use crate::cursor::{Bound, page};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::terms::Terms;
+use crate::view::{View, may_write};
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub(super) async fn create(
@@ -26,12 +27,13 @@ pub(super) async fn create(
     params: Params,
     body: Body,
 ) -> Result<Answer, Problem> {
-    caller.must(Scope::EmployeesWrite)?;
+    may_write(&caller, &body.json)?;
     params.finish()?;
+    let view = View::of(&caller);
     let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
     app.write(&caller, body.terms, move |tx, pen| async move {
         let hired = people::hire(&tx, &pen, new).await?;
-        Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), to_json(&hired)))
+        Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), view.one(&hired)))
     })
     .await
 }
@@ -46,7 +48,7 @@ pub(super) async fn get(
     caller.must(Scope::EmployeesRead)?;
     params.finish()?;
     let tx = app.store.read().await?;
-    Ok(Answer::employee(&employee::get(&tx, caller.company, known(&id)?).await?))
+    Ok(View::of(&caller).answer(&employee::get(&tx, caller.company, known(&id)?).await?))
 }
 
 /// The employees of the company, in the order in which they were hired here.
@@ -84,7 +86,11 @@ pub(super) async fn list(
     let more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    Ok(page(&app, &uri, found.iter().map(|employee| json!(employee)).collect(), next))
+    let view = View::of(&caller);
+    let data = found.iter().map(|employee| view.each(employee)).collect();
+    let (link, Json(mut page)) = page(&app, &uri, data, next);
+    view.explain(&mut page);
+    Ok((link, Json(page)))
 }
 
 /// Changes an employee by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
@@ -96,13 +102,14 @@ pub(super) async fn change(
     expected: IfMatch,
     body: Body,
 ) -> Result<Answer, Problem> {
-    caller.must(Scope::EmployeesWrite)?;
+    may_write(&caller, &body.json)?;
     params.finish()?;
+    let view = View::of(&caller);
     let (id, patch) = (known(&id)?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());
         let changed = people::change(&tx, &pen, id, &patch, holds).await?;
-        Ok(Answer::employee(&changed))
+        Ok(view.answer(&changed))
     })
     .await
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, header};
 use orquiva_core::event::Types;
 use orquiva_core::id::EventId;
 use orquiva_core::{Code, Fault, FieldError, Scope};
-use orquiva_store::event::{self, Event, Log};
+use orquiva_store::event::{self, Log};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -31,8 +31,9 @@ pub(super) async fn get(
     caller.must(Scope::EventsRead)?;
     params.finish()?;
     let id = EventId::parse(&id).ok_or(Code::NotFound)?;
+    let granted = caller.may(Scope::EmployeesSensitiveRead);
     let tx = app.store.read().await?;
-    Ok(([JSON], event::get(&tx, caller.company, id).await?.envelope()))
+    Ok(([JSON], event::get(&tx, caller.company, id).await?.envelope(granted)))
 }
 
 /// The events after `after` that were asked for, in order: from the oldest that is kept, if it is not there.
@@ -57,7 +58,8 @@ pub(super) async fn list(
     let next = found.last().filter(|_| full).map_or(through, |last| last.sequence);
     let more = full || through < log.last;
     let link = more.then(|| next_link(&app, &uri, "after", &next.to_string())).flatten();
-    let data: Vec<_> = found.iter().map(Event::envelope).collect();
+    let granted = caller.may(Scope::EmployeesSensitiveRead);
+    let data: Vec<_> = found.iter().map(|event| event.envelope(granted)).collect();
     let page = format!(r#"{{"data":[{}],"hasMore":{more},"nextAfter":{next}}}"#, data.join(","));
     Ok(([JSON], AppendHeaders(link.map(|link| (header::LINK, link))), page))
 }

@@ -30,6 +30,9 @@ pub(super) async fn create(
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
     let new = NewWebhook::parse(&body.json, app.allow_private_webhooks).map_err(Problem::fields)?;
+    if new.sensitive {
+        caller.must(Scope::EmployeesSensitiveRead)?;
+    }
     let (key, chance) = (app.key.clone(), app.chance.clone());
     app.write(&caller, body.terms, move |tx, pen| async move {
         let most = company::get(&tx, pen.company).await?.plan.max_webhooks();
@@ -47,6 +50,7 @@ pub(super) async fn create(
             events: new.events.iter().map(ToString::to_string).collect(),
             description: new.description,
             max_concurrency: new.max_concurrency,
+            sensitive: new.sensitive,
             status: "enabled",
             disabled_reason: None,
             created_at: pen.now,

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
+use orquiva_core::Scopes;
 use orquiva_core::event::{EventType, NewEvent};
 use orquiva_core::id::CompanyId;
 use orquiva_store::{StoreError, event};
@@ -59,6 +60,8 @@ async fn an_event_says_who_did_it_and_is_the_same_bytes_everywhere() {
             (&json!("2026-01-01T00:00:00.000Z"), &json!(1))
         );
         let (_, sent) = &receiver.got()[0];
+        // Someone who may see no more than the webhook was granted.
+        let acme = orq.client_of(acme.company, Scopes::parse("events:read").unwrap()).await;
         let got = acme.get(&format!("/v1/events/{}", event["id"].as_str().unwrap())).await;
         assert_eq!(&got.raw, sent, "webhook, list and reading are views of one log");
         let listed = acme.get("/v1/events").await;
@@ -115,7 +118,7 @@ async fn fill(orq: &Orquiva, company: CompanyId, kind: EventType, count: usize) 
     let write = move |tx| async move {
         for _ in 0..count {
             let payload = json!({ "apiVersion": "v1", "data": {} }).to_string();
-            let new = NewEvent { id: mint.next(), kind, subject: String::new(), at: now, payload };
+            let new = NewEvent { id: mint.next(), kind, subject: String::new(), at: now, payload, sensitive: None };
             event::announce(&tx, company, &new).await?;
         }
         Ok(())
