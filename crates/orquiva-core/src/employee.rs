@@ -2,6 +2,7 @@
 
 mod country;
 mod email;
+mod end;
 mod national_id;
 mod new;
 mod sensitive;
@@ -18,6 +19,7 @@ use crate::{Date, Timestamp};
 
 pub use country::Country;
 pub use email::Email;
+pub use end::Termination;
 pub use national_id::NationalId;
 pub use new::{NewEmployee, valid_system};
 pub use sensitive::{Address, SENSITIVE, Sensitive};

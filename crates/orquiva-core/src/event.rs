@@ -38,6 +38,16 @@ types! {
     EmployeeUpdated "employee.updated",
     /// An employee was removed.
     EmployeeDeleted "employee.deleted",
+    /// The first day of someone who was hired or rehired ahead has come.
+    EmployeeStarted "employee.started",
+    /// The last day of an employment was decided and lies ahead.
+    EmployeeTerminationScheduled "employee.termination_scheduled",
+    /// An employment has ended.
+    EmployeeTerminated "employee.terminated",
+    /// The end that lay ahead was cancelled.
+    EmployeeTerminationCancelled "employee.termination_cancelled",
+    /// Someone who had left was taken on again.
+    EmployeeRehired "employee.rehired",
     /// A department came into being.
     DepartmentCreated "department.created",
     /// A department changed.

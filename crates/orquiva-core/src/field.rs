@@ -73,6 +73,8 @@ faults! {
     InFuture "in_future" "Esta fecha aún no ha llegado." "This day has not come yet.";
     /// The end of an employment comes before its start.
     EndBeforeStart "end_before_start" "El final no puede ser anterior a startDate." "The end cannot come before startDate.";
+    /// A second employment begins before the first has ended.
+    StartBeforeEnd "start_before_end" "No puede empezar antes de endDate, el final del contrato anterior." "It cannot begin before endDate, the end of the former employment.";
     /// What the end of an employment writes.
     UseTerminate "use_terminate" "No se escribe directamente: use POST /v1/employees/{{id}}/terminate." "It is not written directly: use POST /v1/employees/{{id}}/terminate.";
     /// The status of someone whose end lies ahead.

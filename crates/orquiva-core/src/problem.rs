@@ -102,6 +102,30 @@ codes! {
     DepartmentInUse "department_in_use" 409
         ["El departamento está en uso", "Añada «?replaceWith=dep_…» para pasar a otro sus personas y departamentos."]
         ["The department is in use", "Add `?replaceWith=dep_…` to move its people and departments to another one."];
+    /// Someone who has left cannot leave once more.
+    AlreadyTerminated "already_terminated" 409
+        ["Ya no trabaja en la empresa", "Su baja ya es efectiva y no se cancela: para contratar de nuevo a esta persona use POST /v1/employees/{id}/rehire."]
+        ["They have already left the company", "The termination has taken effect and cannot be cancelled: to take this person on again, use POST /v1/employees/{id}/rehire."];
+    /// An end that lies ahead is in the way.
+    TerminationScheduled "termination_scheduled" 409
+        ["Su baja ya está programada", "Cancélela antes con DELETE /v1/employees/{id}/terminate."]
+        ["Their termination is already scheduled", "Cancel it first with DELETE /v1/employees/{id}/terminate."];
+    /// No end lies ahead.
+    NoTermination "no_termination_scheduled" 409
+        ["No hay ninguna baja programada", "Trabaja en la empresa sin fecha de baja: no hay nada que cancelar."]
+        ["No termination is scheduled", "They work here and no end is set: there is nothing to cancel."];
+    /// Only someone who has left is taken on again.
+    NotTerminated "not_terminated" 409
+        ["Trabaja en la empresa", "Solo se contrata de nuevo a quien ya no trabaja en la empresa. Para cambiar startDate u otros datos use PATCH /v1/employees/{id}."]
+        ["They work for the company", "Only someone who has left is rehired. To change startDate or anything else, use PATCH /v1/employees/{id}."];
+    /// A second beginning that lies ahead is in the way.
+    RehireScheduled "rehire_scheduled" 409
+        ["Su reincorporación ya está programada", "Cancélela antes con DELETE /v1/employees/{id}/rehire."]
+        ["Their rehire is already scheduled", "Cancel it first with DELETE /v1/employees/{id}/rehire."];
+    /// No second beginning lies ahead.
+    NoRehire "no_rehire_scheduled" 409
+        ["No hay ninguna reincorporación programada", "Solo se cancela la que aún no ha llegado. Para dar de baja a quien ya trabaja use POST /v1/employees/{id}/terminate."]
+        ["No rehire is scheduled", "Only one that lies ahead is cancelled. To end the employment of someone at work, use POST /v1/employees/{id}/terminate."];
     /// The log no longer reaches back to the cursor.
     CursorExpired "cursor_expired" 410
         ["El registro de eventos ya no llega tan atrás", "Exporte de nuevo los datos y siga desde la secuencia que indica la exportación, u omita «after» para leer desde el evento más antiguo que se conserva."]

@@ -2,11 +2,15 @@
 //! the API, the console, imports and integrations all perform it through here.
 
 mod employees;
+mod employment;
 mod managers;
 mod pen;
+mod schedule;
 mod store;
 
 pub mod departments;
 
 pub use employees::{change, hire, remove};
+pub use employment::{cancel_rehire, cancel_termination, rehire, terminate};
 pub use pen::{Pen, Refusal};
+pub use schedule::Scheduler;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orquiva_core::employee::Difference;
 use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
 use orquiva_core::id::{CompanyId, Mint};
-use orquiva_core::{Employee, Fault, FieldError, Timestamp};
+use orquiva_core::{Code, Employee, Fault, FieldError, Timestamp};
 use orquiva_store::{StoreError, Tx, event};
 use serde_json::{Map, Value, json};
 
@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The resource is no longer what the caller believes (`If-Match`).
     #[error("the resource has changed in the meantime")]
     Stale,
+    /// It is not possible as things stand; the code says why, and what is.
+    #[error("it is not possible as things stand")]
+    Not(Code),
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orquiva_core::Timestamp;
 use orquiva_core::employee::{Country, Email, Employee, EmploymentType, Gender, Profile, Sensitive, Status};
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
+use orquiva_core::{Date, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -100,6 +100,48 @@ pub async fn reports(
 ) -> Result<Vec<EmployeeId>, StoreError> {
     let sql = sql!("select id from employee where company_id = $1 and manager_id = $2 order by id");
     tx.all(sql, args![company, manager], |row| row.id(0)).await
+}
+
+/// Up to `limit` employees of all companies for whom something falls due on the day `today` or before.
+pub async fn due(tx: &Tx, today: Date, limit: i64) -> Result<Vec<(CompanyId, EmployeeId)>, StoreError> {
+    let sql = sql!("select company_id, id from employee where due_on <= $1 order by due_on limit $2");
+    tx.all(sql, args![today, limit], |row| Ok((row.id(0)?, row.id(1)?))).await
+}
+
+/// Up to `limit` employees who report to `manager`, directly or (if `all`) through others, in the order of their
+/// ids, after `after`.
+pub async fn list_reports(
+    tx: &Tx,
+    company: CompanyId,
+    (manager, all): (EmployeeId, bool),
+    after: Option<EmployeeId>,
+    limit: i64,
+) -> Result<Vec<Employee>, StoreError> {
+    let direct = sql!(
+        "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
+                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
+                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former
+           from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
+          where e.company_id = $1 and e.manager_id = $2 and e.id > $3 order by e.id limit $4"
+    );
+    let through_others = sql!(
+        "with recursive below (id) as
+             (select id from employee where company_id = $1 and manager_id = $2
+               union
+              select e.id from below join employee e on e.company_id = $1 and e.manager_id = below.id)
+         select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
+                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
+                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
+                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former
+           from below join employee e on e.company_id = $1 and e.id = below.id
+                left join department d on d.company_id = e.company_id and d.id = e.department_id
+          where below.id > $3 order by below.id limit $4"
+    );
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    tx.all(if all { through_others } else { direct }, args![company, manager, after, limit], read).await
 }
 
 /// Removes an employee and its references.

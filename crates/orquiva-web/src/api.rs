@@ -3,13 +3,15 @@
 mod deliveries;
 mod departments;
 mod employees;
+mod employment;
 mod events;
 mod me;
+mod reports;
 mod usage;
 mod webhooks;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::app::App;
 
@@ -18,6 +20,12 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/employees", get(employees::list).post(employees::create))
         .route("/employees/{id}", get(employees::get).patch(employees::change).delete(employees::delete))
+        .route("/employees/{id}/reports", get(reports::list))
+        .route(
+            "/employees/{id}/terminate",
+            post(employment::terminate).delete(employment::cancel_termination),
+        )
+        .route("/employees/{id}/rehire", post(employment::rehire).delete(employment::cancel_rehire))
         .route("/departments", get(departments::list).post(departments::create))
         .route(
             "/departments/{id}",

@@ -407,7 +407,10 @@ impl Listener {
             if self.types.as_ref().is_none_or(|types| types.have(&event.kind)) {
                 let (id, kind) = (event.sequence, &event.kind);
                 // Our JSON has no line breaks: within texts they are escaped.
-                text.push_str(&format!("id: {id}\nevent: {kind}\ndata: {}\n\n", event.envelope(self.sensitive)));
+                text.push_str(&format!(
+                    "id: {id}\nevent: {kind}\ndata: {}\n\n",
+                    event.envelope(self.sensitive)
+                ));
                 self.named = id;
             }
         }

@@ -151,6 +151,7 @@ impl From<Refusal> for Problem {
                 ),
             ),
             Refusal::Stale => Code::PreconditionFailed.into(),
+            Refusal::Not(code) => code.into(),
             Refusal::Store(error) => error.into(),
         }
     }

@@ -50,14 +50,14 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
     })
 }
 
-/// Web, worker and the watch over clients, until `stop`.
+/// Web, worker, scheduler and the watch over clients, until `stop`.
 pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let Node { app, worker, tokens } = node;
+    let Node { app, worker, scheduler, tokens } = node;
     let feed = app.feed().clone();
     let router = orquiva_web::router(app);
     // The worker goes on until the last request is answered, so that nothing waits for the next start.
     let (last, served) = watch::channel(false);
-    let watching = stop.clone();
+    let (watching, scheduling) = (stop.clone(), stop.clone());
     let web = async {
         orquiva_web::serve(listener, router, stop).await;
         last.send_replace(true);
@@ -67,7 +67,8 @@ pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>)
         worker.run(served.clone()),
         tokens.watch(watching.clone()),
         tokens.keep(served),
-        feed.watch(watching)
+        feed.watch(watching),
+        scheduler.run(scheduling)
     );
 }
 

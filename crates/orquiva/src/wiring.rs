@@ -14,6 +14,7 @@ use orquiva_core::seal::MasterKey;
 use orquiva_core::time::SystemClock;
 use orquiva_core::{Chance, Clock, Secret};
 use orquiva_delivery::{Client, Worker};
+use orquiva_people::Scheduler;
 use orquiva_store::{Store, StoreError, authority};
 use orquiva_web::{App, Tokens};
 use tokio::sync::Notify;
@@ -40,6 +41,8 @@ pub struct Node {
     pub app: App,
     /// Takes events to their endpoints.
     pub worker: Worker,
+    /// Carries out what lies ahead when its day has come.
+    pub scheduler: Scheduler,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
 }
@@ -124,6 +127,7 @@ impl Base {
             trusted_proxies,
             token_limits,
         });
+        let scheduler = Scheduler::new(store.clone(), clock.clone(), mint.clone(), wake.clone());
         let worker = Worker::new(orquiva_delivery::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -134,7 +138,7 @@ impl Base {
             wake,
             routed,
         });
-        Ok(Node { app, worker, tokens })
+        Ok(Node { app, worker, scheduler, tokens })
     }
 }
 

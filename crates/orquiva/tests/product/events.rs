@@ -118,7 +118,8 @@ async fn fill(orq: &Orquiva, company: CompanyId, kind: EventType, count: usize) 
     let write = move |tx| async move {
         for _ in 0..count {
             let payload = json!({ "apiVersion": "v1", "data": {} }).to_string();
-            let new = NewEvent { id: mint.next(), kind, subject: String::new(), at: now, payload, sensitive: None };
+            let new =
+                NewEvent { id: mint.next(), kind, subject: String::new(), at: now, payload, sensitive: None };
             event::announce(&tx, company, &new).await?;
         }
         Ok(())

@@ -17,6 +17,7 @@ use orquiva_core::seal::MasterKey;
 use orquiva_core::time::FrozenClock;
 use orquiva_core::{Plan, Scopes, Secret, Timestamp};
 use orquiva_delivery::Worker;
+use orquiva_people::Scheduler;
 use orquiva_store::{Settings, Store};
 use orquiva_web::{Feed, Tokens};
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ const POSTGRES: &str = "ORQUIVA_TEST_POSTGRES";
 pub(crate) struct Orquiva {
     pub(crate) router: Router,
     pub(crate) worker: Worker,
+    pub(crate) scheduler: Scheduler,
     pub(crate) clock: Arc<FrozenClock>,
     pub(crate) base: Base,
     pub(crate) tokens: Arc<Tokens>,
@@ -123,13 +125,28 @@ impl Orquiva {
         let node = base.node(PUBLIC.to_owned(), allow_private).await.unwrap();
         let feed = node.app.feed().clone();
         let router = orquiva_web::router(node.app);
-        Self { router, worker: node.worker, clock, base, tokens: node.tokens, feed, database }
+        Self {
+            router,
+            worker: node.worker,
+            scheduler: node.scheduler,
+            clock,
+            base,
+            tokens: node.tokens,
+            feed,
+            database,
+        }
     }
 
     /// The routes of another node over the same database, with the same clock.
     pub(crate) async fn another_node(&self) -> Router {
         let base = base(&self.database, self.clock.clone(), 2).await;
         orquiva_web::router(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
+    }
+
+    /// The scheduler of another node over the same database, with the same clock.
+    pub(crate) async fn another_scheduler(&self) -> Scheduler {
+        let base = base(&self.database, self.clock.clone(), 3).await;
+        base.node(PUBLIC.to_owned(), true).await.unwrap().scheduler
     }
 
     /// A company on Enterprise with a client that may do everything, and its token.
@@ -165,6 +182,7 @@ impl Orquiva {
 
     /// Does all the work that is due at this moment.
     pub(crate) async fn work(&self) {
+        self.scheduler.step().await.unwrap();
         self.worker.step().await.unwrap();
     }
 }

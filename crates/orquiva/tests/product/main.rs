@@ -9,6 +9,7 @@ mod delivery;
 mod department_tree;
 mod departments;
 mod employees;
+mod employment;
 mod events;
 mod fields;
 mod harness;

@@ -18,6 +18,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("client.rs", "find", "the token endpoint and the operator know only the client's id"),
     ("event.rs", "ends", "one statement for all companies that someone listens to"),
     ("event.rs", "oldest", "housekeeping"),
+    ("employee.rs", "due", "the scheduler serves all companies"),
     ("event.rs", "unrouted", "the router serves all companies"),
     ("idempotency.rs", "forget", "housekeeping"),
     ("lane.rs", "claim", "the worker serves all companies"),

@@ -1,0 +1,99 @@
+//! `/v1/employees/{id}/terminate` and `/rehire`: the end of an employment and its return, now or on a day to come.
+
+use axum::extract::{Path, State};
+use orquiva_core::employee::{Employee, Termination};
+use orquiva_core::id::EmployeeId;
+use orquiva_core::{Code, Scope};
+use orquiva_people as people;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::condition::IfMatch;
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::terms::Terms;
+use crate::view::{View, may_write};
+
+/// Ends an employment, on this day or a later one.
+pub(super) async fn terminate(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let (id, view) = (known(&id)?, View::of(&caller));
+    let end = Termination::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let holds = |employee: &Employee| expected.holds(&employee.etag());
+        Ok(view.answer(&people::terminate(&tx, &pen, id, end, holds).await?))
+    })
+    .await
+}
+
+/// Cancels an end that lies ahead.
+pub(super) async fn cancel_termination(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    terms: Terms,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let (id, view) = (known(&id)?, View::of(&caller));
+    app.write(&caller, terms, move |tx, pen| async move {
+        let holds = |employee: &Employee| expected.holds(&employee.etag());
+        Ok(view.answer(&people::cancel_termination(&tx, &pen, id, holds).await?))
+    })
+    .await
+}
+
+/// Takes someone on again who had left, on this day or a later one.
+pub(super) async fn rehire(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    body: Body,
+) -> Result<Answer, Problem> {
+    may_write(&caller, &body.json)?;
+    params.finish()?;
+    let (id, view, wish) = (known(&id)?, View::of(&caller), body.json);
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let holds = |employee: &Employee| expected.holds(&employee.etag());
+        Ok(view.answer(&people::rehire(&tx, &pen, id, &wish, holds).await?))
+    })
+    .await
+}
+
+/// Cancels a return that lies ahead.
+pub(super) async fn cancel_rehire(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    terms: Terms,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let (id, view) = (known(&id)?, View::of(&caller));
+    app.write(&caller, terms, move |tx, pen| async move {
+        let holds = |employee: &Employee| expected.holds(&employee.etag());
+        Ok(view.answer(&people::cancel_rehire(&tx, &pen, id, holds).await?))
+    })
+    .await
+}
+
+/// A text that is no employee's id names nobody, like an id that was never given.
+fn known(id: &str) -> Result<EmployeeId, Problem> {
+    EmployeeId::parse(id).ok_or_else(|| Code::NotFound.into())
+}
