@@ -94,6 +94,10 @@ codes! {
     IdempotencyInProgress "idempotency_in_progress" 409
         ["La primera petición con esta clave sigue en curso", "Espere un momento y repítala igual: recibirá la respuesta de la primera."]
         ["The first request with this key is still running", "Wait a moment and repeat it unchanged: you will get the first one's answer."];
+    /// The company's last export still runs.
+    ExportInProgress "export_in_progress" 409
+        ["Otra exportación de la empresa sigue en curso", "Léala hasta el final o ciérrela antes de pedir otra."]
+        ["Another export of the company is still running", "Read it to its end, or close it, before you ask for another."];
     /// The plan allows no more of them.
     LimitReached "limit_reached" 409
         ["El plan no admite más", "Borre uno que ya no use o cambie de plan."]
@@ -146,6 +150,10 @@ codes! {
     InvalidFields "invalid_fields" 422
         ["Hay campos que no son válidos", "Corrija los campos señalados en «errors»; no se ha guardado nada."]
         ["Some fields are not valid", "Correct the fields named in `errors`; nothing was stored."];
+    /// An item of a batch that is all or nothing was refused.
+    BatchRefused "batch_refused" 422
+        ["El lote se ha rechazado entero", "Corrija los elementos de «results»; no se ha guardado nada de ninguno."]
+        ["The whole batch was refused", "Correct the items in `results`; nothing of any item was stored."];
     /// The key was used for another request.
     IdempotencyMismatch "idempotency_mismatch" 422
         ["Esta Idempotency-Key ya se usó para otra petición", "Use una clave nueva para cada operación y repita la misma solo con el mismo cuerpo."]

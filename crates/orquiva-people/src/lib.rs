@@ -1,6 +1,7 @@
 //! What a company does. Each verb is one function that changes and announces in the caller's transaction:
 //! the API, the console, imports and integrations all perform it through here.
 
+mod batch;
 mod employees;
 mod employment;
 mod managers;
@@ -10,6 +11,7 @@ mod store;
 
 pub mod departments;
 
+pub use batch::{Holds, Item, Outcome, carry_out};
 pub use employees::{change, hire, remove};
 pub use employment::{cancel_rehire, cancel_termination, rehire, terminate};
 pub use pen::{Pen, Refusal};

@@ -44,6 +44,28 @@ enum Engine {
     },
 }
 
+/// What was committed at one moment, for as long as it is kept: writers neither change it nor wait for it.
+pub struct Snapshot(Tx);
+
+impl Snapshot {
+    /// Reads something of it, where it holds up no other work.
+    pub async fn read<T, F, R>(&self, verb: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx) -> R + Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let tx = self.0.clone();
+        match &tx.0 {
+            TxEngine::Sqlite(_) => {
+                let run = tokio::task::spawn_blocking(move || sqlite::finish(verb(tx)));
+                run.await.map_err(StoreError::broken)?
+            }
+            TxEngine::Postgres(_) => verb(tx).await,
+        }
+    }
+}
+
 impl Store {
     /// Opens the database, brings its schema up to date under a lock, and prepares every statement.
     pub async fn open(settings: Settings, clock: &dyn Clock) -> Result<Self, StoreError> {
@@ -122,6 +144,15 @@ impl Store {
             }
             Engine::Postgres { pool, .. } => verb(Tx(TxEngine::Postgres(pool.scanner().await?))).await,
         }
+    }
+
+    /// What is committed at the moment of the first reading, on a connection of its own.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        match &self.0 {
+            Engine::Sqlite { pool, .. } => pool.snapshot().map(TxEngine::Sqlite),
+            Engine::Postgres { pool, .. } => pool.snapshot().await.map(TxEngine::Postgres),
+        }
+        .map(|engine| Snapshot(Tx(engine)))
     }
 
     /// Whether this is the embedded database, which one process owns.

@@ -27,6 +27,6 @@ pub mod usage;
 pub mod webhook;
 
 pub use arg::{Arg, Row};
-pub use engine::{Settings, Store};
+pub use engine::{Settings, Snapshot, Store};
 pub use error::StoreError;
 pub use tx::Tx;

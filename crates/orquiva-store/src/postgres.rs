@@ -18,6 +18,7 @@ const MIGRATION_LOCK: i64 = 0x006f_7271_7569_7661;
 
 /// Connections that read.
 pub(crate) struct Pool {
+    server: Arc<Server>,
     readers: Vec<Slot>,
     scanners: Vec<Slot>,
     turn: AtomicUsize,
@@ -63,7 +64,12 @@ pub(crate) async fn open(
         })?);
     }
     let some = |count: usize| (0..count).map(|_| Slot::new(&server)).collect::<Vec<_>>();
-    let pool = Pool { readers: some(readers), scanners: some(readers), turn: AtomicUsize::new(0) };
+    let pool = Pool {
+        readers: some(readers),
+        scanners: some(readers),
+        turn: AtomicUsize::new(0),
+        server: server.clone(),
+    };
     Ok((some(writers), pool))
 }
 
@@ -71,6 +77,13 @@ impl Pool {
     /// For a point read.
     pub(crate) async fn reader(&self) -> Result<Connection, StoreError> {
         self.readers[self.turn.fetch_add(1, Ordering::Relaxed) % self.readers.len()].connection().await
+    }
+
+    /// A connection of its own with a transaction that reads. It ends with whoever has it.
+    pub(crate) async fn snapshot(&self) -> Result<Connection, StoreError> {
+        let connection = self.server.connect().await?;
+        connection.batch("begin isolation level repeatable read read only").await?;
+        Ok(connection)
     }
 
     /// For a list or a search.
@@ -162,6 +175,20 @@ impl Connection {
         if let Some(marks) = self.1.as_ref().filter(|_| leaves_one) {
             marks.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Refuses to go on in a transaction that several verbs share, so that the verb is run again by itself.
+    pub(crate) fn need_own_transaction(&self) -> Result<(), StoreError> {
+        self.mark(true);
+        match self.1 {
+            Some(_) => Err(StoreError::Unavailable("the verb needs a transaction of its own".to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs statements without arguments: those around a part.
+    pub(crate) async fn batch(&self, text: &str) -> Result<(), StoreError> {
+        self.0.client.batch_execute(text).await.map_err(StoreError::from)
     }
 
     async fn prepared(&self, text: &str) -> Result<Statement, StoreError> {

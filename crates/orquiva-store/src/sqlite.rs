@@ -1,6 +1,6 @@
 //! The embedded engine: one connection that writes, and connections that read in place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -17,6 +17,7 @@ const READERS: usize = 4;
 
 /// Connections that read.
 pub(crate) struct Pool {
+    file: PathBuf,
     readers: Vec<Connection>,
     scanners: Vec<Connection>,
     turn: AtomicUsize,
@@ -35,7 +36,7 @@ pub(crate) fn open(file: &Path, now: Timestamp) -> Result<(Connection, Pool), St
         drop(checked.map_err(|error| StoreError::broken(format!("{error} in: {}", statement.sqlite())))?);
     }
     let some = || (0..READERS).map(|_| connect(file, 4).map(wrap)).collect::<Result<Vec<_>, _>>();
-    let pool = Pool { readers: some()?, scanners: some()?, turn: AtomicUsize::new(0) };
+    let pool = Pool { file: file.to_owned(), readers: some()?, scanners: some()?, turn: AtomicUsize::new(0) };
     Ok((wrap(writer), pool))
 }
 
@@ -48,6 +49,13 @@ impl Pool {
     /// For a list or a search.
     pub(crate) fn scanner(&self) -> Connection {
         self.free(&self.scanners)
+    }
+
+    /// A connection of its own with a transaction that reads. In WAL mode writers go on beside it.
+    pub(crate) fn snapshot(&self) -> Result<Connection, StoreError> {
+        let connection = wrap(connect(&self.file, 2)?);
+        connection.control("begin")?;
+        Ok(connection)
     }
 
     /// A connection that nobody uses at the moment, or the next in turn.

@@ -1,5 +1,7 @@
 //! What a verb works with, on either engine.
 
+use futures_util::future::join;
+
 use crate::arg::{Arg, Row};
 use crate::error::StoreError;
 use crate::sql::Sql;
@@ -57,6 +59,55 @@ impl Tx {
             TxEngine::Postgres(connection) => {
                 let runs = rows.iter().map(|row| connection.run(sql, row));
                 futures_util::future::try_join_all(runs).await.map(drop)
+            }
+        }
+    }
+
+    /// Runs `verbs` until one fails, without waiting between them: on PostgreSQL their statements travel together,
+    /// so they must not depend on each other. After a failure some are half done, and the transaction or the part
+    /// has to be undone; which error is told is chance.
+    pub async fn together<T, E, V>(&self, verbs: impl Iterator<Item = V>) -> Result<Vec<T>, E>
+    where
+        V: Future<Output = Result<T, E>>,
+    {
+        match &self.0 {
+            TxEngine::Sqlite(_) => {
+                let mut done = Vec::with_capacity(verbs.size_hint().0);
+                for verb in verbs {
+                    done.push(verb.await?);
+                }
+                Ok(done)
+            }
+            TxEngine::Postgres(_) => futures_util::future::try_join_all(verbs).await,
+        }
+    }
+
+    /// Runs a part of a verb under a savepoint: if it fails, nothing of it is stored, and the verb may go on.
+    pub async fn part<T, E: From<StoreError>>(
+        &self,
+        part: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match &self.0 {
+            TxEngine::Sqlite(connection) => {
+                connection.control("savepoint part")?;
+                let result = part.await;
+                if result.is_err() {
+                    connection.control("rollback to part")?;
+                }
+                connection.control("release part")?;
+                result
+            }
+            TxEngine::Postgres(connection) => {
+                connection.need_own_transaction()?;
+                // The savepoint travels with the part's first statement.
+                let (begun, result) = join(connection.batch("savepoint part"), part).await;
+                begun?;
+                let end = match result {
+                    Ok(_) => "release savepoint part",
+                    Err(_) => "rollback to savepoint part; release savepoint part",
+                };
+                connection.batch(end).await?;
+                result
             }
         }
     }

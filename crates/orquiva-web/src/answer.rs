@@ -27,6 +27,11 @@ impl Answer {
         Self { status: 200, etag: Some(etag), body: to_json(body), ..Self::default() }
     }
 
+    /// Something of which there is only one version.
+    pub(crate) fn done(body: String) -> Self {
+        Self { status: 200, body, ..Self::default() }
+    }
+
     /// Done, and there is nothing to show.
     pub(crate) fn nothing() -> Self {
         Self { status: 204, ..Self::default() }

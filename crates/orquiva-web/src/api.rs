@@ -1,10 +1,12 @@
 //! The API, one resource a file.
 
+mod batch;
 mod deliveries;
 mod departments;
 mod employees;
 mod employment;
 mod events;
+mod export;
 mod me;
 mod reports;
 mod usage;
@@ -19,6 +21,8 @@ use crate::app::App;
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/employees", get(employees::list).post(employees::create))
+        .route("/employees/batch", post(batch::create))
+        .route("/employees/export", get(export::get))
         .route("/employees/{id}", get(employees::get).patch(employees::change).delete(employees::delete))
         .route("/employees/{id}/reports", get(reports::list))
         .route(

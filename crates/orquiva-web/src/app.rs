@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::header;
 use orquiva_core::dpop::Proof;
 use orquiva_core::id::{ClientId, CompanyId, Mint};
 use orquiva_core::network::Networks;
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     replays: Replays,
     running: Mutex<HashSet<(CompanyId, ClientId, String)>>,
     feed: Arc<Feed>,
+    exports: Mutex<HashSet<CompanyId>>,
 }
 
 impl Deref for App {
@@ -72,7 +74,14 @@ impl App {
         let gates = Gates::new(parts.token_limits);
         let Parts { store, clock, tokens, routed, .. } = &parts;
         let feed = Feed::new(store.clone(), clock.clone(), tokens.clone(), routed.clone());
-        Self(Arc::new(Inner { parts, gates, replays: Replays::default(), running: Mutex::default(), feed }))
+        Self(Arc::new(Inner {
+            parts,
+            gates,
+            replays: Replays::default(),
+            running: Mutex::default(),
+            exports: Mutex::default(),
+            feed,
+        }))
     }
 
     /// Who listens to events on this node.
@@ -97,6 +106,35 @@ impl App {
             true => Ok(Running(self.clone(), key)),
             false => Err(Code::IdempotencyInProgress.into()),
         }
+    }
+
+    /// Notes that an export of this company runs; refused while another one does, or too many of other companies.
+    pub(crate) fn export(&self, company: CompanyId) -> Result<Exporting, Problem> {
+        let mut exports = self.0.exports.lock().unwrap_or_else(PoisonError::into_inner);
+        match exports.len() < EXPORTS || exports.contains(&company) {
+            false => {
+                Err(Problem::from(Code::Unavailable).with(header::RETRY_AFTER, &RETRY_EXPORT.to_string()))
+            }
+            true => match exports.insert(company) {
+                true => Ok(Exporting(self.clone(), company)),
+                false => Err(Code::ExportInProgress.into()),
+            },
+        }
+    }
+}
+
+/// Seconds after which a node that makes too many exports is worth another try.
+const RETRY_EXPORT: u64 = 5;
+
+/// Most exports that a node makes at a time: each has a connection of its own.
+const EXPORTS: usize = 8;
+
+/// An export, for as long as it runs on this node.
+pub(crate) struct Exporting(App, CompanyId);
+
+impl Drop for Exporting {
+    fn drop(&mut self) {
+        self.0.0.exports.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }
 

@@ -26,6 +26,11 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 }
 
 impl IfMatch {
+    /// As it stands in the `ifMatch` of a batch's item.
+    pub(crate) fn listed(tags: Option<&str>) -> Self {
+        Self(tags.map(|tags| split(tags).collect()))
+    }
+
     /// Whether the resource with this entity tag is meant; without a condition, whichever there is.
     pub(crate) fn holds(&self, etag: &str) -> bool {
         self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))

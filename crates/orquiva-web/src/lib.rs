@@ -12,6 +12,7 @@ mod feed;
 mod gate;
 mod keys;
 mod limits;
+mod lines;
 mod oauth;
 mod params;
 mod problem;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orquiva_core::{Code, Fault, FieldError, Language};
 use orquiva_people::Refusal;
 use orquiva_store::StoreError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Seconds after which a database that was away is worth another try.
 const RETRY_UNAVAILABLE: u64 = 1;
@@ -19,7 +19,7 @@ pub(crate) struct Problem {
     code: Code,
     errors: Vec<FieldError>,
     detail: Option<(String, String)>,
-    fact: Option<Box<(&'static str, i64)>>,
+    fact: Option<Box<(&'static str, Value)>>,
     headers: Box<HeaderMap>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -53,10 +53,10 @@ impl Problem {
         self
     }
 
-    /// Adds a number that a program can go by (RFC 9457 §3.2).
+    /// Adds something that a program can go by (RFC 9457 §3.2).
     #[must_use]
-    pub(crate) fn telling(mut self, name: &'static str, number: i64) -> Self {
-        self.fact = Some(Box::new((name, number)));
+    pub(crate) fn telling(mut self, name: &'static str, fact: impl Into<Value>) -> Self {
+        self.fact = Some(Box::new((name, fact.into())));
         self
     }
 
@@ -67,6 +67,43 @@ impl Problem {
             self.headers.insert(name, value);
         }
         self
+    }
+
+    /// Says that the fields are those of the part of the body at `pointer`.
+    #[must_use]
+    pub(crate) fn within(mut self, pointer: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, pointer);
+        }
+        self
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> u16 {
+        self.code.status()
+    }
+
+    /// What is said of it, in the answer or for one item among others.
+    pub(crate) fn told(&self, language: Language) -> Value {
+        let code = self.code;
+        let mut problem = json!({
+            "type": format!("https://docs.orquiva.com/problems/{}", code.as_str()),
+            "title": code.title(language),
+            "status": code.status(),
+            "detail": match &self.detail {
+                Some((spanish, english)) => language.pick(spanish.as_str(), english.as_str()),
+                None => code.detail(language),
+            },
+            "code": code.as_str(),
+        });
+        if !self.errors.is_empty() {
+            let error = |error: &FieldError| json!({ "pointer": error.pointer, "code": error.fault.code(), "detail": error.fault.detail(language) });
+            problem["errors"] = self.errors.iter().map(error).collect();
+        }
+        if let Some((name, fact)) = self.fact.as_deref() {
+            problem[*name] = fact.clone();
+        }
+        problem
     }
 
     /// The answer. A failure of ours is logged here, once, with its causes.
@@ -83,26 +120,9 @@ impl Problem {
                 _ => tracing::warn!(request.id = request, cause = text, "a request was refused"),
             }
         }
-        let code = self.code;
-        let mut problem = json!({
-            "type": format!("https://docs.orquiva.com/problems/{}", code.as_str()),
-            "title": code.title(language),
-            "status": code.status(),
-            "detail": match &self.detail {
-                Some((spanish, english)) => language.pick(spanish.as_str(), english.as_str()),
-                None => code.detail(language),
-            },
-            "code": code.as_str(),
-            "requestId": request,
-        });
-        if let Some((name, number)) = self.fact.as_deref() {
-            problem[*name] = json!(number);
-        }
-        if !self.errors.is_empty() {
-            let error = |error: &FieldError| json!({ "pointer": error.pointer, "code": error.fault.code(), "detail": error.fault.detail(language) });
-            problem["errors"] = self.errors.iter().map(error).collect();
-        }
-        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut problem = self.told(language);
+        problem["requestId"] = json!(request);
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = [
             (header::CONTENT_TYPE, "application/problem+json"),
             (header::CONTENT_LANGUAGE, language.tag()),

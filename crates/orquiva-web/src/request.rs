@@ -1,12 +1,14 @@
 //! The frame around every request: its id, its language, and the problem it may end in.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderName, HeaderValue, Uri, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use orquiva_core::{Code, Language};
 
 use crate::problem::Problem;
@@ -19,8 +21,7 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
         Some(id) => id.clone(),
         None => new_id(),
     };
-    let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = accept.map(Language::accepted).unwrap_or_default();
+    let Reader(language) = Reader::of(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
@@ -38,6 +39,24 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Whoever reads the answer, by the language of their choice.
+pub(crate) struct Reader(pub(crate) Language);
+
+impl Reader {
+    fn of(headers: &HeaderMap) -> Self {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self(accepted.map(Language::accepted).unwrap_or_default())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
 }
 
 /// Up to 128 letters, digits and `._-`: what can be logged and searched for as it is.

@@ -144,3 +144,59 @@ async fn a_server_that_is_asked_to_stop_finishes_what_runs() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_inside_a_batch_leaves_all_of_it_or_nothing() {
+    const BATCH: usize = 300;
+    on_both_installed(async |installation| {
+        let (id, secret) = installation.client();
+        let mut acknowledged = 0;
+        for round in 0..4 {
+            let mut server = installation.serve();
+            let token = server.token(&id, &secret).await.1["access_token"].as_str().unwrap().to_owned();
+            let known = all(&server, &token, "/v1/employees", "cursor").await.len();
+            assert!(known % BATCH == 0 && known >= acknowledged * BATCH, "{known} in round {round}");
+            acknowledged = known / BATCH;
+            let pid = server.pid();
+            let sending = async {
+                let hire = |batch: usize, number: usize| {
+                    let email = format!("p{round}-{batch}-{number}@acme.test");
+                    json!({ "data": { "fullName": "Ana Ruiz", "email": email, "department": format!("D{round}") } })
+                };
+                for batch in 0.. {
+                    let items: Vec<_> = (0..BATCH).map(|number| hire(batch, number)).collect();
+                    let body = json!({ "items": items, "atomic": batch % 2 == 0 });
+                    let Some((status, answer)) =
+                        server.call(&token, Method::POST, "/v1/employees/batch", &body).await
+                    else {
+                        return batch;
+                    };
+                    assert_eq!((status, &answer["failed"]), (200, &json!(0)));
+                }
+                unreachable!("it is killed before")
+            };
+            let killing = async {
+                tokio::time::sleep(Duration::from_millis(200 + 170 * round)).await;
+                assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+            };
+            let (batches, ()) = tokio::join!(sending, killing);
+            acknowledged += batches;
+            server.kill();
+        }
+        let server = installation.serve();
+        let token = server.token(&id, &secret).await.1["access_token"].as_str().unwrap().to_owned();
+        let employees = all(&server, &token, "/v1/employees", "cursor").await;
+        assert!(employees.len() % BATCH == 0 && employees.len() >= acknowledged * BATCH, "{}", employees.len());
+        let departments: BTreeSet<_> = employees.iter().map(|one| one["departmentId"].to_string()).collect();
+        let owed = employees.len() + departments.len();
+        let patience = Duration::from_secs(60);
+        let routed = tokio::time::timeout(patience, async {
+            while all(&server, &token, "/v1/events", "after").await.len() < owed {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        routed.await.expect("every event gets its place");
+        assert_eq!(all(&server, &token, "/v1/events", "after").await.len(), owed, "and nothing else is told");
+    })
+    .await;
+}

@@ -3,6 +3,7 @@
 
 mod announcement;
 mod bad_input;
+mod batch;
 mod clients;
 mod crash;
 mod delivery;
@@ -11,6 +12,7 @@ mod departments;
 mod employees;
 mod employment;
 mod events;
+mod export;
 mod fields;
 mod harness;
 mod oauth;
