@@ -123,9 +123,14 @@ impl Bench {
         })
     }
 
+    /// The number of the next hire.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The next hire alone, and its number.
     pub(crate) fn next_hire(&self, hires: &Hires) -> (u64, Vec<u8>) {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number();
         let mut request = Vec::new();
         hires.write(number, &mut request);
         (number, request)

@@ -197,7 +197,10 @@ pub(crate) fn request(method: &str, path: &str, token: &str, kind: &str, body: &
 }
 
 /// Hires of one company; each has a number of its own, which its e-mail and its idempotency key carry.
-pub(crate) struct Hires(Vec<u8>);
+pub(crate) struct Hires {
+    token: String,
+    head: Vec<u8>,
+}
 
 impl Hires {
     pub(crate) fn of(token: &str) -> Self {
@@ -208,11 +211,30 @@ impl Hires {
              content-type: application/json\r\ncontent-length: {}\r\nidempotency-key: hire-",
             length.len()
         );
-        Self(head.into_bytes())
+        Self { token: token.to_owned(), head: head.into_bytes() }
+    }
+
+    /// All of these numbers in one request, under the key of the first.
+    pub(crate) fn batch(&self, numbers: &[u64]) -> Vec<u8> {
+        let mut body = br#"{"items":["#.to_vec();
+        for (index, number) in numbers.iter().enumerate() {
+            body.extend_from_slice(if index == 0 { br#"{"data":"# } else { br#",{"data":"# });
+            hire(*number, &mut body);
+            body.push(b'}');
+        }
+        body.extend_from_slice(b"]}");
+        let head = format!(
+            "POST /v1/employees/batch HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nidempotency-key: batch-{}\r\n\r\n",
+            self.token,
+            body.len(),
+            numbers.first().copied().unwrap_or_default(),
+        );
+        [head.into_bytes(), body].concat()
     }
 
     pub(crate) fn write(&self, number: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
+        out.extend_from_slice(&self.head);
         out.extend_from_slice(format!("{number:031}\r\n\r\n").as_bytes());
         hire(number, out);
     }

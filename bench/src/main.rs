@@ -2,6 +2,7 @@
 //! could do at best in the same run, and a ledger at the end that says whether anything was lost.
 
 mod bare;
+mod batches;
 mod bench;
 mod child;
 mod ledger;
@@ -81,6 +82,8 @@ enum Scenario {
     Latency,
     /// POST /v1/employees, in many companies and in one
     Hire,
+    /// POST /v1/employees/batch, beside the same hires one by one
+    Batch,
     /// Deliveries to 1 and to 10 endpoints a company
     Receipt,
     /// Memory, and time to start
@@ -198,6 +201,7 @@ async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String)
             Scenario::List => scenarios::list(bench).await,
             Scenario::Latency => receipts::latency(bench).await,
             Scenario::Hire => scenarios::hire(bench).await,
+            Scenario::Batch => batches::batch(bench).await,
             Scenario::Receipt => receipts::receipts(bench).await,
             Scenario::Memory => scenarios::memory_and_start(bench).await,
         };
