@@ -37,6 +37,21 @@ impl View {
         json!(self.shown(employee, false))
     }
 
+    /// An employee among others, as text.
+    pub(crate) fn line(self, employee: &Employee) -> String {
+        to_json(&self.shown(employee, false))
+    }
+
+    /// The fields that are hidden, for an answer that is no object.
+    pub(crate) fn hidden(self) -> Option<String> {
+        (!self.sensitive).then(|| SENSITIVE.join(", "))
+    }
+
+    /// What is hidden, as the `_meta` of an answer.
+    pub(crate) fn meta(self) -> Option<String> {
+        (!self.sensitive).then(|| to_json(&Meta { redacted: Redacted }))
+    }
+
     /// Says in the answer `page` what is hidden of each employee.
     pub(crate) fn explain(self, page: &mut Value) {
         if !self.sensitive {

@@ -9,7 +9,7 @@ use orquiva_core::{Code, Date, Employee, Fault, FieldError, Language, NewEmploye
 use orquiva_people::{self as people, Holds, Item, Outcome};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, to_json};
+use crate::answer::Answer;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
@@ -17,6 +17,7 @@ use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::request::Reader;
+use crate::view::{View, may_write};
 
 /// Most items of a batch.
 const MOST: usize = 500;
@@ -35,18 +36,21 @@ pub(super) async fn create(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let batch = Arc::new(Batch::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?);
+    let batch = Batch::parse(&body.json, &caller, app.clock.now().date()).map_err(Problem::fields)?;
+    let (batch, view) = (Arc::new(batch), View::of(&caller));
     app.write(&caller, body.terms, move |tx, pen| async move {
         let outcomes = people::carry_out(&tx, &pen, &batch.items).await?;
-        batch.answer(outcomes, language)
+        batch.answer(outcomes, view, language)
     })
     .await
 }
 
 /// The result of an item that was carried out.
-fn shown(index: usize, status: u16, employee: Option<&Employee>) -> String {
+fn shown(index: usize, status: u16, employee: Option<&Employee>, view: View) -> String {
     match employee {
-        Some(employee) => format!(r#"{{"index":{index},"status":{status},"data":{}}}"#, to_json(employee)),
+        Some(employee) => {
+            format!(r#"{{"index":{index},"status":{status},"data":{}}}"#, view.line(employee))
+        }
         None => format!(r#"{{"index":{index},"status":{status}}}"#),
     }
 }
@@ -61,7 +65,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn parse(body: &Value, today: Date) -> Result<Self, Vec<FieldError>> {
+    fn parse(body: &Value, caller: &Caller, today: Date) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
         let atomic = fields
             .take("atomic", |value| value.as_bool().ok_or(Fault::WrongType { expected: "true or false" }));
@@ -75,18 +79,19 @@ impl Batch {
         let mut batch =
             Self { items: Vec::new(), places: Vec::with_capacity(sent.len()), atomic: atomic == Some(true) };
         for (index, item) in sent.iter().enumerate() {
-            let place = read(item, today).map(|(status, item)| {
+            let read = read(item, today)
+                .map_err(|faults| Problem::fields(faults).within(&format!("/items/{index}")))
+                .and_then(|read| may_write(caller, &item["data"]).map(|()| read));
+            batch.places.push(read.map(|(status, item)| {
                 batch.items.push(item);
                 status
-            });
-            let refused = |faults| Problem::fields(faults).within(&format!("/items/{index}"));
-            batch.places.push(place.map_err(refused));
+            }));
         }
         Ok(batch)
     }
 
     /// What became of each item; or the refusal of all, if one was refused and it was to be all or none.
-    fn answer(&self, outcomes: Vec<Outcome>, language: Language) -> Result<Answer, Problem> {
+    fn answer(&self, outcomes: Vec<Outcome>, view: View, language: Language) -> Result<Answer, Problem> {
         let mut outcomes = outcomes.into_iter();
         let (mut results, mut refused) = (Vec::with_capacity(self.places.len()), Vec::new());
         for (index, place) in self.places.iter().enumerate() {
@@ -98,7 +103,7 @@ impl Batch {
                     .map_err(|refusal| Problem::from(refusal).within(&within))
             });
             match outcome {
-                Ok((status, employee)) => results.push(shown(index, status, employee.as_ref())),
+                Ok((status, employee)) => results.push(shown(index, status, employee.as_ref(), view)),
                 Err(problem) => {
                     let (status, problem) = (problem.status(), problem.told(language));
                     let result = json!({ "index": index, "status": status, "problem": problem });
@@ -112,7 +117,10 @@ impl Batch {
         }
         let (succeeded, failed) = (results.len() - refused.len(), refused.len());
         let results = results.join(",");
-        Ok(Answer::done(format!(r#"{{"succeeded":{succeeded},"failed":{failed},"results":[{results}]}}"#)))
+        let meta = view.meta().map(|meta| format!(r#","_meta":{meta}"#)).unwrap_or_default();
+        Ok(Answer::done(format!(
+            r#"{{"succeeded":{succeeded},"failed":{failed},"results":[{results}]{meta}}}"#
+        )))
     }
 }
 

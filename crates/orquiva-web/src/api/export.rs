@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{AppendHeaders, IntoResponse};
 use http::{HeaderName, header};
 use orquiva_core::Scope;
 use orquiva_store::employee::{self, Filter};
 use orquiva_store::event;
 
-use crate::answer::to_json;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::lines::{Parts, Patience, stream};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::view::View;
 
 const KIND: (HeaderName, &str) = (header::CONTENT_TYPE, "application/x-ndjson");
 
@@ -40,6 +40,7 @@ pub(super) async fn get(
     let running = app.export(company)?;
     let snapshot = app.store.snapshot().await?;
     let log = snapshot.read(move |tx| async move { event::log(&tx, company).await }).await?;
+    let view = View::of(&caller);
     let lines = stream(PATIENCE, async move |parts: Parts| {
         let _running = running;
         let mut after = None;
@@ -52,12 +53,13 @@ pub(super) async fn get(
             after = Some(last.id);
             let mut part = String::new();
             for employee in &people {
-                part.push_str(&to_json(employee));
+                part.push_str(&view.line(employee));
                 part.push('\n');
             }
             parts.put(part).await?;
         }
     });
     let sequence = (HeaderName::from_static("x-orq-sequence"), log.last.to_string());
-    Ok(([KIND], [sequence], Body::new(lines)))
+    let hidden = view.hidden().map(|fields| (HeaderName::from_static("x-orq-redacted"), fields));
+    Ok(([KIND], [sequence], AppendHeaders(hidden), Body::new(lines)))
 }

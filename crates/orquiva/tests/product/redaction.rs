@@ -272,3 +272,39 @@ async fn whatever_the_scopes_no_hidden_value_appears_anywhere() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn batches_and_exports_hide_what_single_answers_hide() {
+    on_both(async |orq| {
+        let (all, some) = two(&orq, scopes("employees:read employees:write")).await;
+        let batch = json!({ "items": [
+            { "data": ana() },
+            { "data": { "fullName": "Luis", "email": "luis@acme.test" } },
+        ] });
+        let answer = some.post("/v1/employees/batch", &batch).await;
+        assert_eq!((answer.status, &answer.body["_meta"]), (200, &redacted()));
+        let refused = &answer.body["results"][0];
+        assert_eq!(
+            (&refused["status"], &refused["problem"]["code"]),
+            (&json!(403), &json!("insufficient_scope"))
+        );
+        assert_eq!(answer.body["results"][1]["status"], 201);
+
+        let hired = all.post("/v1/employees/batch", &json!({ "items": [{ "data": ana() }] })).await;
+        assert_eq!(hired.body["results"][0]["data"]["birthDate"], "1990-02-28");
+        assert!(hired.body.get("_meta").is_none());
+        let id = &hired.body["results"][0]["data"]["id"];
+        let change =
+            json!({ "items": [{ "op": "update", "id": id, "data": { "birthDate": "1991-01-01" } }] });
+        let refused = some.post("/v1/employees/batch", &change).await;
+        assert_eq!(refused.body["results"][0]["status"], 403);
+
+        let export = some.get("/v1/employees/export").await;
+        assert_hidden(&export, "an export");
+        assert_eq!(export.header("x-orq-redacted"), FIELDS.join(", "));
+        let whole = all.get("/v1/employees/export").await;
+        assert!(std::str::from_utf8(&whole.raw).unwrap().contains("1990-02-28"));
+        assert_eq!(whole.header("x-orq-redacted"), "");
+    })
+    .await;
+}
