@@ -12,7 +12,8 @@ const NONE: Value = Value::Null;
 async fn all(acme: &Caller<'_>) -> Vec<Value> {
     acme.orq.work().await;
     let mut all = Vec::new();
-    for path in ["/v1/employees", "/v1/webhooks", "/v1/events", "/v1/deliveries"] {
+    for path in ["/v1/employees", "/v1/departments", "/v1/webhooks", "/v1/events?limit=200", "/v1/deliveries"]
+    {
         all.push(acme.get(path).await.body);
     }
     all
@@ -25,25 +26,35 @@ async fn one_of_each(acme: &Caller<'_>) -> (String, String) {
     (acme.hire("Ana Ruiz").await, webhook["id"].as_str().unwrap().to_owned())
 }
 
-/// Every write: method, path, a body that is accepted, and the status of its answer.
-fn writes(employee: &str, webhook: &str) -> Vec<(Method, String, Value, u16)> {
-    vec![
-        (
-            Method::POST,
-            "/v1/employees".to_owned(),
-            json!({ "fullName": "Eva Gil", "email": "eva@acme.test", "department": "Ventas" }),
-            201,
-        ),
-        (Method::PATCH, format!("/v1/employees/{employee}"), json!({ "jobTitle": "Jefa" }), 200),
-        (Method::DELETE, format!("/v1/employees/{employee}"), NONE, 204),
-        (
-            Method::POST,
-            "/v1/webhooks".to_owned(),
-            json!({ "url": "https://acme.test/hook", "events": ["webhook_endpoint.*"] }),
-            201,
-        ),
-        (Method::DELETE, format!("/v1/webhooks/{webhook}"), NONE, 204),
+/// Every write, in an order in which each is accepted: method, path, body, and the status of its answer.
+fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, String, Value, u16)> {
+    let (post, patch, delete) = (Method::POST, Method::PATCH, Method::DELETE);
+    let eva = json!({ "fullName": "Eva Gil", "email": "eva@acme.test", "department": "Ventas" });
+    let item = json!({ "fullName": "Luis Rey", "email": "luis@acme.test" });
+    let hook = json!({ "url": "https://acme.test/hook", "events": ["webhook_endpoint.*"] });
+    let end = json!({ "effectiveDate": "2026-03-01", "reason": "moved away" });
+    let [person, department, webhook] =
+        [format!("employees/{employee}"), format!("departments/{department}"), format!("webhooks/{webhook}")];
+    let end_path = format!("{person}/terminate");
+    let return_path = format!("{person}/rehire");
+    [
+        (&post, "employees", eva, 201),
+        (&post, "employees/batch", json!({ "items": [{ "data": item }] }), 200),
+        (&patch, person.as_str(), json!({ "jobTitle": "Jefa" }), 200),
+        (&post, end_path.as_str(), end, 200),
+        (&delete, end_path.as_str(), NONE, 200),
+        (&post, end_path.as_str(), json!({}), 200),
+        (&post, return_path.as_str(), json!({ "startDate": "2026-02-01" }), 200),
+        (&delete, return_path.as_str(), NONE, 200),
+        (&delete, person.as_str(), NONE, 204),
+        (&post, "departments", json!({ "name": "Compras" }), 201),
+        (&patch, department.as_str(), json!({ "code": "OPS" }), 200),
+        (&delete, department.as_str(), NONE, 204),
+        (&post, "webhooks", hook, 201),
+        (&delete, webhook.as_str(), NONE, 204),
     ]
+    .map(|(method, path, body, status)| (method.clone(), format!("/v1/{path}"), body, status))
+    .to_vec()
 }
 
 #[tokio::test]
@@ -51,7 +62,9 @@ async fn a_dry_run_answers_what_would_be_and_changes_nothing() {
     on_both(async |orq| {
         let acme = orq.company("acme").await;
         let (employee, webhook) = one_of_each(&acme).await;
-        for (method, path, body, status) in writes(&employee, &webhook) {
+        let ops = acme.post("/v1/departments", &json!({ "name": "Operaciones" })).await;
+        let ops = ops.body["id"].as_str().unwrap();
+        for (method, path, body, status) in writes(&employee, ops, &webhook) {
             let before = all(&acme).await;
             let dry = acme.write(method.clone(), &format!("{path}?dryRun=true"), &[], &body).await;
             assert_eq!((dry.status, dry.header("dry-run")), (status, "true"), "{method} {path} {}", dry.body);
@@ -68,13 +81,18 @@ async fn a_dry_run_answers_what_would_be_and_changes_nothing() {
 
 /// A body without what is new each time.
 fn shape(body: &Value) -> Value {
-    let mut body = body.clone();
-    for name in ["id", "departmentId", "secret"] {
-        if let Some(value) = body.get_mut(name) {
-            *value = json!("…");
+    match body {
+        Value::Object(fields) => {
+            let new = ["id", "departmentId", "secret"];
+            let shaped = |(name, value): (&String, &Value)| match new.contains(&name.as_str()) {
+                true => (name.clone(), json!("…")),
+                false => (name.clone(), shape(value)),
+            };
+            Value::Object(fields.iter().map(shaped).collect())
         }
+        Value::Array(values) => values.iter().map(shape).collect(),
+        value => value.clone(),
     }
-    body
 }
 
 #[tokio::test]
@@ -202,7 +220,11 @@ async fn every_read_has_an_etag_by_which_it_is_free_while_nothing_changed() {
         let acme = orq.company("acme").await;
         let (employee, webhook) = one_of_each(&acme).await;
         let event = acme.events().await[0]["id"].as_str().unwrap().to_owned();
+        let ops = acme.post("/v1/departments", &json!({ "name": "Operaciones" })).await;
+        orq.work().await;
         for path in [
+            ops.header("location").to_owned(),
+            "/v1/departments".to_owned(),
             format!("/v1/employees/{employee}"),
             format!("/v1/webhooks/{webhook}"),
             format!("/v1/events/{event}"),
