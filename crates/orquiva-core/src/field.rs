@@ -24,6 +24,9 @@ macro_rules! faults {
         )* }
 
         impl Fault {
+            /// Code, Spanish and English of every fault, for the reference; `{…}` is filled in.
+            pub const ALL: &'static [(&'static str, &'static str, &'static str)] = &[$(($code, $es, $en),)*];
+
             /// The stable code.
             pub fn code(&self) -> &'static str {
                 match self { $(Self::$name { .. } => $code,)* }

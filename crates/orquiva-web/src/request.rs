@@ -46,8 +46,9 @@ pub(crate) struct Reader(pub(crate) Language);
 
 impl Reader {
     fn of(headers: &HeaderMap) -> Self {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self(accepted.map(Language::accepted).unwrap_or_default())
+        let lists = headers.get_all(header::ACCEPT_LANGUAGE).iter();
+        let lists: Vec<_> = lists.filter_map(|list| list.to_str().ok()).collect();
+        Self(Language::accepted(&lists.join(",")))
     }
 }
 

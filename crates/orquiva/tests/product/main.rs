@@ -17,6 +17,7 @@ mod fields;
 mod harness;
 mod oauth;
 mod operator;
+mod problems;
 mod process;
 mod proofs;
 mod rate;
