@@ -2,6 +2,7 @@
 -- Ids rise with time. A key that begins with the id of something short-lived is written at its right end alone, and
 -- one that begins with the company in as many places as there are companies: every page that a commit touches is paid for.
 -- {position}: a number that rises with each insert. {clustered}: rows are kept in the order of their key.
+-- {bytewise}: compared byte by byte, so both engines keep the same order and find beginnings of words.
 
 create table setting (
     name text not null primary key,
@@ -120,7 +121,7 @@ create table employee (
     second_last_name text,
     preferred_name text,
     email text not null,
-    email_key text not null,
+    email_key text {bytewise} not null,
     phone text,
     employee_number text,
     status text not null,
@@ -146,6 +147,9 @@ create table employee (
     version bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
+    name_key text {bytewise} not null,
+    location_key text,
+    words text not null,
     primary key (company_id, id)
 ) {clustered};
 create index employee_due on employee (due_on) where due_on is not null;
@@ -155,6 +159,16 @@ create unique index employee_number on employee (company_id, employee_number) wh
 create index employee_department on employee (company_id, department_id, id);
 -- Most are active: those are found by walking along the company.
 create index employee_status on employee (company_id, status, id) where status <> 'active';
+create index employee_name on employee (company_id, name_key, id);
+create index employee_updated on employee (company_id, updated_at, id);
+
+-- The words by whose beginnings people are found, a row each; `employee.words` has the same ones in one text.
+create table employee_word (
+    company_id text not null,
+    word text {bytewise} not null,
+    employee_id text not null,
+    primary key (company_id, word, employee_id)
+) {clustered};
 
 create table external_ref (
     company_id text not null,

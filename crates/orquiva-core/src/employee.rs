@@ -25,6 +25,35 @@ pub use new::{NewEmployee, valid_system};
 pub use sensitive::{Address, SENSITIVE, Sensitive};
 pub use words::{EmploymentType, Gender, NationalIdType, Status};
 
+/// Every field that an employee shows, in order, but for the [`SENSITIVE`] ones.
+pub const FIELDS: &[&str] = &[
+    "id",
+    "companyId",
+    "fullName",
+    "firstName",
+    "lastName",
+    "secondLastName",
+    "preferredName",
+    "email",
+    "phone",
+    "employeeNumber",
+    "status",
+    "startDate",
+    "managerId",
+    "jobTitle",
+    "employmentType",
+    "location",
+    "external_refs",
+    "originalHireDate",
+    "endDate",
+    "terminationReason",
+    "department",
+    "departmentId",
+    "version",
+    "createdAt",
+    "updatedAt",
+];
+
 /// Someone who works for a company. Its JSON is both the API's answer and the event's `data`, for those who may
 /// not see the sensitive part; that is added where someone may.
 #[derive(Clone, Debug, PartialEq, Serialize)]

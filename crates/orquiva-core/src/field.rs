@@ -128,6 +128,10 @@ faults! {
     UnknownEvent { near: String } "unknown_event" "No hay ningún evento así. El más parecido: {near}." "There is no such event. The nearest: {near}.";
     /// Another record has this value.
     Taken "taken" "Otro registro ya tiene este valor." "Another record already has this value.";
+    /// The body says another value for the reference that the address names.
+    ReferenceDisagrees "reference_disagrees" "No coincide con la referencia de la dirección." "It differs from the reference in the address.";
+    /// A search without a letter or digit.
+    NoWords "no_words" "No contiene ninguna letra ni cifra." "It has no letter and no digit.";
     /// A parameter that was given twice.
     Repeated "repeated" "Este parámetro solo puede aparecer una vez." "This parameter may appear only once.";
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Serialize, Serializer};
 
-use crate::{Chance, Clock};
+use crate::{Chance, Clock, Timestamp};
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -71,6 +71,11 @@ impl<K: Kind> Id<K> {
             value = value << 5 | position as u128;
         }
         Some(Self(value, PhantomData))
+    }
+
+    /// What comes before every id that is made from `moment` on.
+    pub fn first_at(moment: Timestamp) -> Self {
+        Self(u128::try_from(moment.millis()).unwrap_or(0) << 80, PhantomData)
     }
 }
 
@@ -166,7 +171,6 @@ impl Mint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
     use crate::chance::SeededChance;
     use crate::time::FrozenClock;
 
@@ -181,6 +185,7 @@ mod tests {
             }
             let next: EmployeeId = mint.next();
             assert!(next > last && next.to_string() > last.to_string());
+            assert!(next >= Id::first_at(clock.now()));
             last = next;
         }
     }

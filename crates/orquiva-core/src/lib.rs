@@ -17,6 +17,7 @@ pub mod network;
 pub mod problem;
 pub mod scope;
 pub mod seal;
+pub mod search;
 pub mod secret;
 pub mod text;
 pub mod time;

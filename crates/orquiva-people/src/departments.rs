@@ -5,6 +5,7 @@ use orquiva_core::event::EventType;
 use orquiva_core::id::{DepartmentId, EmployeeId};
 use orquiva_core::{Department, Employee, Fault, FieldError, NewDepartment, NewEmployee};
 use orquiva_store::department::{self, Named};
+use orquiva_store::employee::{Order, Sort};
 use orquiva_store::{StoreError, Tx, company, employee, event};
 use serde_json::{Value, json};
 
@@ -218,14 +219,15 @@ async fn carry(tx: &Tx, pen: &Pen, from: &Named, to: &Named) -> Result<(), Refus
     if employee::touch_all(tx, pen.company, from.id, pen.now).await? == 0 {
         return Ok(());
     }
-    let filter = employee::Filter { department_id: Some(from.id), ..employee::Filter::default() };
+    let filter = employee::Filter { departments: vec![from.id], ..employee::Filter::default() };
     let mut after = None;
     loop {
-        let people = employee::list(tx, pen.company, &filter, after, AT_ONCE).await?;
+        let people =
+            employee::list(tx, pen.company, &filter, Sort::default(), after.as_ref(), AT_ONCE).await?;
         let events: Vec<_> = people.iter().map(|person| told_of_move(pen, person, from, to)).collect();
         event::announce_all(tx, pen.company, &events).await?;
         match people.last() {
-            Some(last) if people.len() as i64 == AT_ONCE => after = Some(last.id),
+            Some(last) if people.len() as i64 == AT_ONCE => after = Some(Order::Id.place(last)),
             Some(_) | None => break,
         }
     }

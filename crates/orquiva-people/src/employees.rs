@@ -83,7 +83,7 @@ pub async fn remove(
         return Err(Refusal::Stale);
     }
     managers::release_reports(tx, pen, id).await?;
-    employee::delete(tx, pen.company, id).await?;
+    employee::delete(tx, &before).await?;
     departments::forget_lead(tx, pen, id).await?;
     announce_employee(tx, pen, EventType::EmployeeDeleted, &before, None).await?;
     Ok(())

@@ -6,6 +6,7 @@ mod employees;
 mod employment;
 mod managers;
 mod pen;
+mod references;
 mod schedule;
 mod store;
 
@@ -15,4 +16,5 @@ pub use batch::{Holds, Item, Outcome, carry_out};
 pub use employees::{change, hire, remove};
 pub use employment::{cancel_rehire, cancel_termination, rehire, terminate};
 pub use pen::{Pen, Refusal};
+pub use references::{Put, Reference, put};
 pub use schedule::Scheduler;

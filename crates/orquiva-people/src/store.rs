@@ -25,7 +25,7 @@ pub(crate) async fn store(
     {
         after.due_on = after.falls_due(before.due_on.is_some(), pen.now.date());
     }
-    employee::update(tx, &after, before.version).await.map_err(|error| match error {
+    employee::update(tx, &after, &before).await.map_err(|error| match error {
         StoreError::NotFound => Refusal::Stale,
         StoreError::Duplicate(_) | StoreError::Unavailable(_) | StoreError::Broken(_) => {
             Refusal::Store(error)

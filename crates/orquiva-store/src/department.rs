@@ -106,6 +106,21 @@ pub async fn get(tx: &Tx, company: CompanyId, id: DepartmentId) -> Result<Depart
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
 }
 
+/// Those of `ids` that exist.
+pub async fn some(tx: &Tx, company: CompanyId, ids: &[DepartmentId]) -> Result<Vec<Department>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = sql!(
+        sqlite "select id, name, code, parent_id, lead_ids, version, created_at, updated_at from department
+                 where company_id = $1 and id in (select value from json_each($2))",
+        postgres "select id, name, code, parent_id, lead_ids, version, created_at, updated_at from department
+                   where company_id = $1 and id = any (array(select json_array_elements_text($2::text::json)))"
+    );
+    let ids = serde_json::to_string(ids).map_err(StoreError::broken)?;
+    tx.all(sql, args![company, ids], read).await
+}
+
 /// One department, which nobody else changes, and into which nobody is put, until the transaction ends.
 pub async fn hold(tx: &Tx, company: CompanyId, id: DepartmentId) -> Result<Department, StoreError> {
     let sql = sql!(

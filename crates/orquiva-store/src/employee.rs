@@ -1,64 +1,62 @@
 //! Employees and their references to other systems.
 
-use std::collections::BTreeMap;
+mod coverage;
+mod list;
+mod word;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use orquiva_core::employee::{Country, Email, Employee, EmploymentType, Gender, Profile, Sensitive, Status};
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
+use orquiva_core::search::{location_key, name_key, words_of};
 use orquiva_core::{Date, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::sql::{Sql, sql};
+use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
 
-/// What a list is narrowed to.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// In this department, by the folded form of its name.
-    pub department: Option<String>,
-    /// In the department of this id.
-    pub department_id: Option<DepartmentId>,
-    /// Of this status.
-    pub status: Option<Status>,
-    /// With this work e-mail, by its key.
-    pub email: Option<String>,
-    /// With this reference: system and value.
-    pub external_ref: Option<(String, String)>,
-}
+pub use coverage::{Coverage, coverage};
+pub use list::{Filter, Order, Place, Sort, list};
 
-/// Inserts an employee and its references. Nothing has been looked up before: the database refuses duplicates.
+/// Inserts an employee with its references and the words that find it. Nothing has been looked up before: the database refuses duplicates.
 pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into employee (company_id, id, full_name, first_name, last_name, second_last_name, preferred_name,
             email, email_key, phone, employee_number, status, start_date, job_title, employment_type, location,
             department_id, external_refs, version, original_hire_date, end_date, termination_reason, manager_id,
-            personal_email, birth_date, gender, nationality, national_id, home_address, due_on, former,
-            created_at, updated_at)
+            personal_email, birth_date, gender, nationality, national_id, home_address, due_on, former, name_key,
+            location_key, words, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)"
     );
-    let mut args = columns(employee);
+    let words = words_of(&employee.profile);
+    let mut args = columns(employee, &words);
     args.extend([Arg::from(employee.created_at), Arg::from(employee.updated_at)]);
-    tokio::try_join!(biased; tx.run(sql, &args), insert_refs(tx, employee)).map(drop)
+    let (row, refs) = (tx.run(sql, &args), insert_refs(tx, employee));
+    tokio::try_join!(biased; row, word::insert(tx, employee, &words), refs).map(drop)
 }
 
-/// Stores `employee` over its former self, if that still has the version `former`.
-pub async fn update(tx: &Tx, employee: &Employee, former: i64) -> Result<(), StoreError> {
+/// Stores `employee` over `before`, if that is still what is stored.
+pub async fn update(tx: &Tx, employee: &Employee, before: &Employee) -> Result<(), StoreError> {
     let sql = sql!(
         "update employee set full_name = $3, first_name = $4, last_name = $5, second_last_name = $6,
             preferred_name = $7, email = $8, email_key = $9, phone = $10, employee_number = $11, status = $12,
             start_date = $13, job_title = $14, employment_type = $15, location = $16, department_id = $17,
             external_refs = $18, version = $19, original_hire_date = $20, end_date = $21, termination_reason = $22,
             manager_id = $23, personal_email = $24, birth_date = $25, gender = $26, nationality = $27,
-            national_id = $28, home_address = $29, due_on = $30, former = $31, updated_at = $32
-          where company_id = $1 and id = $2 and version = $33"
+            national_id = $28, home_address = $29, due_on = $30, former = $31, name_key = $32, location_key = $33,
+            words = $34, updated_at = $35
+          where company_id = $1 and id = $2 and version = $36"
     );
-    let mut args = columns(employee);
-    args.extend([Arg::from(employee.updated_at), Arg::from(former)]);
-    match tx.run(sql, &args).await? {
-        0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+    let (words, former) = (words_of(&employee.profile), words_of(&before.profile));
+    let mut args = columns(employee, &words);
+    args.extend([Arg::from(employee.updated_at), Arg::from(before.version)]);
+    if tx.run(sql, &args).await? == 0 {
+        return Err(StoreError::NotFound);
     }
+    word::delete(tx, before, former.difference(&words)).await?;
+    word::insert(tx, employee, words.difference(&former)).await
 }
 
 /// Stores the references of `employee` in place of those that it had.
@@ -144,11 +142,12 @@ pub async fn list_reports(
     tx.all(if all { through_others } else { direct }, args![company, manager, after, limit], read).await
 }
 
-/// Removes an employee and its references.
-pub async fn delete(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), StoreError> {
+/// Removes an employee with its references and words.
+pub async fn delete(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
     let sql = sql!("delete from employee where company_id = $1 and id = $2");
-    delete_refs(tx, company, id).await?;
-    match tx.run(sql, args![company, id]).await? {
+    delete_refs(tx, employee.company_id, employee.id).await?;
+    word::delete(tx, employee, &words_of(&employee.profile)).await?;
+    match tx.run(sql, args![employee.company_id, employee.id]).await? {
         0 => Err(StoreError::NotFound),
         _ => Ok(()),
     }
@@ -168,64 +167,43 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<Employee
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
 }
 
-/// Up to `limit` employees of a company that match `filter`, in the order of their ids, after `after`.
-pub async fn list(
+/// As much of an employee as another one shows of whom they report to.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Its id.
+    pub id: EmployeeId,
+    /// The whole name.
+    pub full_name: String,
+    /// Work e-mail.
+    pub email: String,
+}
+
+/// Those of `ids` who exist.
+pub async fn people(tx: &Tx, company: CompanyId, ids: &[EmployeeId]) -> Result<Vec<Person>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = sql!(
+        sqlite "select id, full_name, email from employee
+                 where company_id = $1 and id in (select value from json_each($2))",
+        postgres "select id, full_name, email from employee
+                   where company_id = $1 and id = any (array(select json_array_elements_text($2::text::json)))"
+    );
+    let read = |row: &Row<'_>| Ok(Person { id: row.id(0)?, full_name: row.text(1)?, email: row.text(2)? });
+    tx.all(sql, args![company, to_json(&ids)], read).await
+}
+
+/// The employee that has this reference, if anyone does.
+pub async fn by_ref(
     tx: &Tx,
     company: CompanyId,
-    filter: &Filter,
-    after: Option<EmployeeId>,
-    limit: i64,
-) -> Result<Vec<Employee>, StoreError> {
-    let mut text = String::from(
-        "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
-                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
-                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
-                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former
-           from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
-          where e.company_id = $1",
-    );
-    let mut args = args![company].to_vec();
-    let mut and = |condition: &str, values: Vec<Arg<'static>>| {
-        let mut condition = condition.to_owned();
-        for value in values {
-            args.push(value);
-            condition = condition.replacen("{}", &format!("${}", args.len()), 1);
-        }
-        text.push_str(" and ");
-        text.push_str(&condition);
-    };
-    if let Some(key) = &filter.department {
-        let condition =
-            "e.department_id = (select id from department where company_id = $1 and name_key = {})";
-        and(condition, vec![key.clone().into()]);
-    }
-    if let Some(id) = filter.department_id {
-        and("e.department_id = {}", vec![id.into()]);
-    }
-    if let Some(status) = filter.status {
-        let condition = match status {
-            Status::Active => "e.status = {}",
-            // By the index of the few.
-            Status::Onboarding | Status::OnLeave | Status::Terminating | Status::Terminated => {
-                "e.status = {} and e.status <> 'active'"
-            }
-        };
-        and(condition, vec![status.as_str().into()]);
-    }
-    if let Some(email) = &filter.email {
-        and("e.email_key = {}", vec![email.clone().into()]);
-    }
-    if let Some((system, value)) = &filter.external_ref {
-        let condition = "e.id = (select employee_id from external_ref where company_id = $1 and system = {} and value = {})";
-        and(condition, vec![system.clone().into(), value.clone().into()]);
-    }
-    if let Some(after) = after {
-        and("e.id > {}", vec![after.into()]);
-    }
-    args.push(limit.into());
-    text.push_str(&format!(" order by e.id limit ${}", args.len()));
-    tx.all(&Sql::made(text), &args, read).await
+    system: &str,
+    value: &str,
+) -> Result<Option<EmployeeId>, StoreError> {
+    let sql =
+        sql!("select employee_id from external_ref where company_id = $1 and system = $2 and value = $3");
+    tx.first(sql, args![company, system, value], |row| row.id(0)).await
 }
 
 /// Those of `ids` who exist, and go on existing until the transaction ends.
@@ -284,8 +262,8 @@ async fn delete_refs(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), 
     tx.run(sql, args![company, id]).await.map(drop)
 }
 
-/// The columns that insert and update share, up to `former`.
-fn columns(employee: &Employee) -> Vec<Arg<'_>> {
+/// The columns that insert and update share, up to `words`.
+fn columns<'e>(employee: &'e Employee, words: &BTreeSet<String>) -> Vec<Arg<'e>> {
     let Employee { profile, sensitive, .. } = employee;
     args![
         employee.company_id,
@@ -319,6 +297,9 @@ fn columns(employee: &Employee) -> Vec<Arg<'_>> {
         sensitive.home_address.as_ref().map(to_json),
         employee.due_on,
         employee.former.as_ref().map(to_json),
+        name_key(&profile.full_name),
+        profile.location.as_deref().map(location_key),
+        word::in_row(words),
     ]
     .to_vec()
 }

@@ -30,3 +30,6 @@ pub use arg::{Arg, Row};
 pub use engine::{Settings, Snapshot, Store};
 pub use error::StoreError;
 pub use tx::Tx;
+
+#[cfg(test)]
+mod plans;

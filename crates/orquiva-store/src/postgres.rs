@@ -16,6 +16,9 @@ use crate::sql::{STATEMENTS, Sql};
 /// Held while the schema is brought up to date, so that of several nodes one does it.
 const MIGRATION_LOCK: i64 = 0x006f_7271_7569_7661;
 
+/// Statements that a connection keeps prepared: the filters of lists make ever new ones.
+const MOST_STATEMENTS: usize = 512;
+
 /// Connections that read.
 pub(crate) struct Pool {
     server: Arc<Server>,
@@ -198,6 +201,9 @@ impl Connection {
         }
         let statement = self.0.client.prepare(text).await?;
         let mut statements = self.0.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        if statements.len() >= MOST_STATEMENTS {
+            statements.clear(); // the server forgets them as well
+        }
         statements.insert(text.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -209,8 +215,11 @@ impl Connection {
         let version: i64 =
             client.query_one("select coalesce(max(version), 0) from schema_version", &[]).await?.get(0);
         for (number, text) in migrate::after(version).map_err(StoreError::broken)? {
-            let position = "bigint generated always as identity";
-            client.batch_execute(&text.replace("{position}", position).replace("{clustered}", "")).await?;
+            let text = text
+                .replace("{position}", "bigint generated always as identity")
+                .replace("{clustered}", "")
+                .replace("{bytewise}", "collate \"C\"");
+            client.batch_execute(&text).await?;
             let written = "insert into schema_version (version, applied_at) values ($1, $2)";
             client.execute(written, &[number, &now.millis()]).await?;
         }

@@ -96,9 +96,11 @@ fn bring_up_to_date(connection: &rusqlite::Connection, now: Timestamp) -> Result
     let version: i64 =
         connection.query_row("select coalesce(max(version), 0) from schema_version", [], |row| row.get(0))?;
     for (number, text) in migrate::after(version).map_err(StoreError::broken)? {
-        connection.execute_batch(
-            &text.replace("{position}", "integer primary key").replace("{clustered}", "without rowid"),
-        )?;
+        let text = text
+            .replace("{position}", "integer primary key")
+            .replace("{clustered}", "without rowid")
+            .replace("{bytewise}", ""); // as this engine always does
+        connection.execute_batch(&text)?;
         connection.execute(
             "insert into schema_version (version, applied_at) values (?1, ?2)",
             (number, now.millis()),

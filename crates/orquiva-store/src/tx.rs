@@ -26,6 +26,8 @@ impl Tx {
         args: &[Arg<'_>],
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
+        #[cfg(test)]
+        crate::plans::note(sql, args);
         match &self.0 {
             TxEngine::Sqlite(connection) => connection.all(sql, args, read),
             TxEngine::Postgres(connection) => connection.all(sql, args, read).await,

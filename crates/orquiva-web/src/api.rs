@@ -1,6 +1,7 @@
 //! The API, one resource a file.
 
 mod batch;
+mod coverage;
 mod deliveries;
 mod departments;
 mod employees;
@@ -30,6 +31,7 @@ pub(crate) fn router() -> Router<App> {
             post(employment::terminate).delete(employment::cancel_termination),
         )
         .route("/employees/{id}/rehire", post(employment::rehire).delete(employment::cancel_rehire))
+        .route("/employees/by-ref/{system}/{value}", get(employees::by_ref::get).put(employees::by_ref::put))
         .route("/departments", get(departments::list).post(departments::create))
         .route(
             "/departments/{id}",
@@ -42,5 +44,6 @@ pub(crate) fn router() -> Router<App> {
         .route("/events/{id}", get(events::get))
         .route("/deliveries", get(deliveries::list))
         .route("/me", get(me::get))
+        .route("/me/coverage", get(coverage::get))
         .route("/usage", get(usage::list))
 }

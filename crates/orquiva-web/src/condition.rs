@@ -31,9 +31,34 @@ impl IfMatch {
         Self(tags.map(|tags| split(tags).collect()))
     }
 
+    /// Whether what is there, if anything is, is meant.
+    pub(crate) fn holds_for(&self, etag: Option<&str>) -> bool {
+        etag.map_or(self.0.is_none(), |etag| self.holds(etag))
+    }
+
     /// Whether the resource with this entity tag is meant; without a condition, whichever there is.
     pub(crate) fn holds(&self, etag: &str) -> bool {
         self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))
+    }
+}
+
+/// The version of a resource that a write is not meant for: `*` is any, so that the write only creates.
+#[derive(Clone, Debug)]
+pub(crate) struct IfNoneMatch(Option<Vec<String>>);
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(tags(&parts.headers, header::IF_NONE_MATCH)))
+    }
+}
+
+impl IfNoneMatch {
+    /// Whether what is there, if anything is, is none of those.
+    pub(crate) fn holds_for(&self, etag: Option<&str>) -> bool {
+        let is_named = |tags: &Vec<String>| tags.iter().any(|tag| tag == "*" || Some(tag.as_str()) == etag);
+        etag.is_none() || !self.0.as_ref().is_some_and(is_named)
     }
 }
 

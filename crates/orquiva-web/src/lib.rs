@@ -15,6 +15,7 @@ mod limits;
 mod lines;
 mod oauth;
 mod params;
+mod pick;
 mod problem;
 mod replay;
 mod request;

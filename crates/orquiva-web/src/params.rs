@@ -43,6 +43,22 @@ pub(crate) fn is_dry_run(query: &str) -> bool {
         .any(|(name, value)| name == DRY_RUN && !value.is_empty() && value != "false")
 }
 
+/// Most values that one parameter may have.
+const MOST_VALUES: usize = 50;
+
+/// Reads several values, parted by commas.
+pub(crate) fn several<T>(
+    read: impl Fn(&str) -> Result<T, Fault>,
+) -> impl FnOnce(&str) -> Result<Vec<T>, Fault> {
+    move |text| {
+        let parts: Vec<_> = text.split(',').map(str::trim).collect();
+        match parts.len() {
+            0..=MOST_VALUES => parts.into_iter().map(read).collect(),
+            _ => Err(Fault::TooMany { max: MOST_VALUES }),
+        }
+    }
+}
+
 impl Params {
     /// Takes the parameter `name` and reads it; an empty one counts as absent.
     pub(crate) fn take<T>(

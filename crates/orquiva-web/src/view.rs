@@ -22,6 +22,11 @@ impl View {
         Self { sensitive: caller.may(Scope::EmployeesSensitiveRead) }
     }
 
+    /// Whether that is the sensitive fields too.
+    pub(crate) fn shows_sensitive(self) -> bool {
+        self.sensitive
+    }
+
     /// An employee by itself, with what is hidden of it.
     pub(crate) fn one(self, employee: &Employee) -> String {
         to_json(&self.shown(employee, true))

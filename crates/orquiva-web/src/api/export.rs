@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use http::{HeaderName, header};
 use orquiva_core::Scope;
-use orquiva_store::employee::{self, Filter};
+use orquiva_store::employee::{self, Filter, Order, Sort};
 use orquiva_store::event;
 
 use crate::app::App;
@@ -45,12 +45,13 @@ pub(super) async fn get(
         let _running = running;
         let mut after = None;
         loop {
+            let (from, everyone) = (after.take(), Filter::default());
             let next = move |tx| async move {
-                employee::list(&tx, company, &Filter::default(), after, AT_ONCE).await
+                employee::list(&tx, company, &everyone, Sort::default(), from.as_ref(), AT_ONCE).await
             };
             let people = snapshot.read(next).await?;
             let Some(last) = people.last() else { return Ok(parts) };
-            after = Some(last.id);
+            after = Some(Order::Id.place(last));
             let mut part = String::new();
             for employee in &people {
                 part.push_str(&view.line(employee));
