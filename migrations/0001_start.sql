@@ -112,6 +112,20 @@ create table department_lead (
 ) {clustered};
 create index department_lead_department on department_lead (company_id, department_id);
 
+-- The fields that a company has added to its employees.
+create table custom_field (
+    company_id text not null,
+    slug text not null,
+    label text not null,
+    type text not null,
+    choices text,
+    sensitive bigint not null,
+    version bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    primary key (company_id, slug)
+) {clustered};
+
 create table employee (
     company_id text not null,
     id text not null,
@@ -144,6 +158,9 @@ create table employee (
     -- The day on which what lies ahead is carried out, and how the employment stood before it was decided.
     due_on text,
     former text,
+    -- Values of the fields that the company has added, as JSON by slug: those that all see, and those that some do.
+    custom_fields text,
+    sensitive_custom_fields text,
     version bigint not null,
     created_at bigint not null,
     updated_at bigint not null,

@@ -73,7 +73,12 @@ impl NewDepartment {
 
     /// Reads what `department` becomes under a merge patch (RFC 7396); a null takes away.
     pub fn patched(department: &Department, patch: &Value) -> Result<Self, Vec<FieldError>> {
-        field::patched(json!(department.shape), patch, WRITABLE, READ_ONLY, Self::parse)
+        let refused = |name: &str| match name {
+            known if WRITABLE.contains(&known) => None,
+            known if READ_ONLY.contains(&known) => Some(Fault::ReadOnly),
+            unknown => Some(field::unknown(unknown, WRITABLE)),
+        };
+        field::patched(json!(department.shape), patch, refused, Self::parse)
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::custom_field::CustomValues;
 use crate::field;
 use crate::id::{CompanyId, DepartmentId, EmployeeId};
 use crate::{Date, Timestamp};
@@ -49,6 +50,7 @@ pub const FIELDS: &[&str] = &[
     "terminationReason",
     "department",
     "departmentId",
+    "customFields",
     "version",
     "createdAt",
     "updatedAt",
@@ -76,6 +78,8 @@ pub struct Employee {
     pub department: Option<String>,
     /// The department's id.
     pub department_id: Option<DepartmentId>,
+    /// The values of the fields that the company has added.
+    pub custom_fields: CustomValues,
     /// Counts the changes, from 1; the `ETag` shows it.
     pub version: i64,
     /// When it was hired here.
@@ -174,7 +178,34 @@ impl Employee {
                 }
             }
         }
+        let (now, was) = (&self.custom_fields, &before.custom_fields);
+        if now.sensitive != was.sensitive && now.open == was.open {
+            difference.changed.push("customFields".to_owned());
+        }
+        if now != was && !(now.sensitive.is_empty() && was.sensitive.is_empty()) {
+            difference.sensitive.insert("customFields".to_owned(), json!(was.all()));
+        }
         difference
+    }
+
+    /// The same employee with all its values in the open, for someone who may see them.
+    #[must_use]
+    pub fn with_all_values(&self) -> Self {
+        let open = self.custom_fields.all();
+        Self { custom_fields: CustomValues { open, ..CustomValues::default() }, ..self.clone() }
+    }
+
+    /// What of it is not in its JSON because only some may see it: whole fields by name, `customFields` with all
+    /// its values. Empty if there is nothing.
+    pub fn hidden(&self) -> Map<String, Value> {
+        let mut hidden = match self.sensitive.is_empty() {
+            true => Map::new(),
+            false => self.sensitive.to_map(),
+        };
+        if !self.custom_fields.sensitive.is_empty() {
+            hidden.insert("customFields".to_owned(), json!(self.custom_fields.all()));
+        }
+        hidden
     }
 
     /// The day on which what lies ahead of it is carried out; `waiting` says whether its first day was already

@@ -104,6 +104,14 @@ faults! {
     InvalidKey "invalid_key" "Use de 1 a 64 letras, cifras, «_», «-» o «.»." "Use 1 to 64 letters, digits, `_`, `-` or `.`.";
     /// The id does not have the form of one.
     InvalidId { kind: &'static str } "invalid_id" "No es un identificador como {kind}_01…." "It is not an id such as {kind}_01….";
+    /// No name of a field that a company adds.
+    InvalidSlug "invalid_slug" "Use de 1 a 40 letras minúsculas sin acento, cifras o «_», empezando por una letra." "Use 1 to 40 lower-case letters, digits or `_`, beginning with a letter.";
+    /// What stays as it was created.
+    Immutable "immutable" "No se puede cambiar: cree otro campo." "It cannot be changed: create another field.";
+    /// Choices of a field that is not of type choice.
+    NothingToChoose "nothing_to_choose" "Solo los campos de tipo choice tienen opciones." "Only fields of type choice have choices.";
+    /// Choices that people have and that would vanish.
+    ChoiceInUse { choices: String } "choice_in_use" "Hay personas con estas opciones: {choices}. Cámbielas antes." "People have these choices: {choices}. Change them first.";
     /// An entry that the list has already.
     RepeatedEntry "repeated" "Ya está en la lista." "It is in the list already.";
     /// No employee of that id.
@@ -239,7 +247,7 @@ pub fn pointer(name: &str) -> String {
 }
 
 /// The fault of an unknown name, with the nearest of those that are known.
-pub fn unknown(name: &str, known: &[&'static str]) -> Fault {
+pub fn unknown(name: &str, known: &[&str]) -> Fault {
     match nearest(name, known.iter().copied()) {
         Some(near) => Fault::Misspelt { near: near.to_owned() },
         None => Fault::Unknown,
@@ -247,12 +255,11 @@ pub fn unknown(name: &str, known: &[&'static str]) -> Fault {
 }
 
 /// Reads what a resource becomes under a merge patch (RFC 7396): `patch` is merged into the fields that a client
-/// may write, and the whole is read by `parse`. A name that is not `writable` is a fault of its own.
+/// may write, and the whole is read by `parse`. A name that is `refused` is a fault of its own.
 pub fn patched<T>(
     mut resource: Value,
     patch: &Value,
-    writable: &[&'static str],
-    read_only: &[&str],
+    refused: impl Fn(&str) -> Option<Fault>,
     parse: impl FnOnce(&Value) -> Result<T, Vec<FieldError>>,
 ) -> Result<T, Vec<FieldError>> {
     let Value::Object(patch) = patch else {
@@ -261,13 +268,11 @@ pub fn patched<T>(
     };
     let mut faults = Vec::new();
     for (name, change) in patch {
-        if writable.contains(&name.as_str()) {
+        if let Some(fault) = refused(name) {
+            faults.push(FieldError { pointer: pointer(name), fault });
+        } else {
             let change = Value::Object([(name.clone(), change.clone())].into_iter().collect());
             crate::merge::merge(&mut resource, &change);
-        } else {
-            let is_read_only = read_only.contains(&name.as_str());
-            let fault = if is_read_only { Fault::ReadOnly } else { unknown(name, writable) };
-            faults.push(FieldError { pointer: pointer(name), fault });
         }
     }
     match parse(&resource) {

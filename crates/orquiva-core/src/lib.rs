@@ -4,6 +4,7 @@
 pub mod assertion;
 pub mod chance;
 pub mod company;
+pub mod custom_field;
 pub mod department;
 pub mod dpop;
 pub mod employee;
@@ -22,9 +23,11 @@ pub mod secret;
 pub mod text;
 pub mod time;
 pub mod webhook;
+mod words;
 
 pub use chance::Chance;
 pub use company::{Company, Plan};
+pub use custom_field::{CustomField, NewCustomField};
 pub use department::{Department, NewDepartment};
 pub use employee::{Employee, NewEmployee};
 pub use field::{Fault, FieldError};

@@ -106,6 +106,10 @@ codes! {
     DepartmentInUse "department_in_use" 409
         ["El departamento está en uso", "Añada «?replaceWith=dep_…» para pasar a otro sus personas y departamentos."]
         ["The department is in use", "Add `?replaceWith=dep_…` to move its people and departments to another one."];
+    /// People have values of the field.
+    CustomFieldInUse "custom_field_in_use" 409
+        ["El campo está en uso", "Añada «?force=true» para borrarlo con sus valores."]
+        ["The field is in use", "Add `?force=true` to remove it with its values."];
     /// Someone who has left cannot leave once more.
     AlreadyTerminated "already_terminated" 409
         ["Ya no trabaja en la empresa", "Su baja ya es efectiva y no se cancela: para contratar de nuevo a esta persona use POST /v1/employees/{id}/rehire."]

@@ -1,11 +1,13 @@
 //! The verbs about employees.
 
+use orquiva_core::custom_field::CustomValues;
 use orquiva_core::event::EventType;
 use orquiva_core::id::EmployeeId;
 use orquiva_core::{Employee, NewEmployee};
 use orquiva_store::{Tx, employee};
 use serde_json::Value;
 
+use crate::custom_fields;
 use crate::departments::{self, find_or_create};
 use crate::managers;
 use crate::pen::{Pen, Refusal, announce_employee};
@@ -17,6 +19,7 @@ pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refu
     if let Some(manager) = new.profile.manager_id {
         managers::check(tx, pen, None, manager).await?;
     }
+    let custom_fields = custom_fields::read(tx, pen, new.custom_fields, CustomValues::default()).await?;
     let mut hired = Employee {
         id: pen.mint.next(),
         company_id: pen.company,
@@ -26,6 +29,7 @@ pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refu
         profile: new.profile,
         department_id: department.as_ref().map(|department| department.id),
         department: department.map(|department| department.name),
+        custom_fields,
         version: 1,
         created_at: pen.now,
         updated_at: pen.now,
@@ -60,6 +64,8 @@ pub async fn change(
         original_hire_date: before.first_day(new.profile.start_date),
         profile: new.profile.clone(),
         sensitive: new.sensitive.clone(),
+        custom_fields: custom_fields::read(tx, pen, new.custom_fields.clone(), before.custom_fields.clone())
+            .await?,
         ..before.clone()
     };
     if (new.department_id, &new.department) != (before.department_id, &before.department) {

@@ -8,6 +8,7 @@ use orquiva_core::{Code, Employee, Fault, NewEmployee};
 use orquiva_store::{Tx, employee};
 use serde_json::Value;
 
+use crate::custom_fields;
 use crate::departments::find_or_create;
 use crate::managers;
 use crate::pen::{Pen, Refusal};
@@ -101,6 +102,7 @@ pub async fn rehire(
         former: Some(before.employment()),
         profile: new.profile,
         sensitive: new.sensitive,
+        custom_fields: custom_fields::read(tx, pen, new.custom_fields, before.custom_fields.clone()).await?,
         ..before.clone()
     };
     store(tx, pen, EventType::EmployeeRehired, after, before).await

@@ -10,6 +10,7 @@ mod references;
 mod schedule;
 mod store;
 
+pub mod custom_fields;
 pub mod departments;
 
 pub use batch::{Holds, Item, Outcome, carry_out};

@@ -39,6 +39,15 @@ pub enum Refusal {
         /// How many departments stand directly under it.
         departments: i64,
     },
+    /// A company has as many fields of its own as there may be.
+    #[error("the company has added as many fields as it may")]
+    TooManyFields,
+    /// A field of which people have values was to be removed without force.
+    #[error("{people} people have a value of the field")]
+    FieldInUse {
+        /// How many.
+        people: i64,
+    },
     /// The resource is no longer what the caller believes (`If-Match`).
     #[error("the resource has changed in the meantime")]
     Stale,
@@ -101,8 +110,9 @@ pub(crate) fn told_of(
     difference: Option<Difference>,
 ) -> NewEvent {
     let mut sensitive = Map::new();
-    if !employee.sensitive.is_empty() {
-        sensitive.insert("data".to_owned(), json!(employee.sensitive));
+    let hidden = employee.hidden();
+    if !hidden.is_empty() {
+        sensitive.insert("data".to_owned(), Value::Object(hidden));
     }
     let difference = difference.map(|Difference { changed, previous, sensitive: hidden }| {
         if !hidden.is_empty() {

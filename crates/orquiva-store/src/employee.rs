@@ -6,6 +6,7 @@ mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use orquiva_core::custom_field::CustomValues;
 use orquiva_core::employee::{Country, Email, Employee, EmploymentType, Gender, Profile, Sensitive, Status};
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
 use orquiva_core::search::{location_key, name_key, words_of};
@@ -13,6 +14,7 @@ use orquiva_core::{Date, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::custom_field;
 use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
 
@@ -26,9 +28,9 @@ pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
             email, email_key, phone, employee_number, status, start_date, job_title, employment_type, location,
             department_id, external_refs, version, original_hire_date, end_date, termination_reason, manager_id,
             personal_email, birth_date, gender, nationality, national_id, home_address, due_on, former, name_key,
-            location_key, words, created_at, updated_at)
+            location_key, words, custom_fields, sensitive_custom_fields, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)"
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38)"
     );
     let words = words_of(&employee.profile);
     let mut args = columns(employee, &words);
@@ -46,8 +48,8 @@ pub async fn update(tx: &Tx, employee: &Employee, before: &Employee) -> Result<(
             external_refs = $18, version = $19, original_hire_date = $20, end_date = $21, termination_reason = $22,
             manager_id = $23, personal_email = $24, birth_date = $25, gender = $26, nationality = $27,
             national_id = $28, home_address = $29, due_on = $30, former = $31, name_key = $32, location_key = $33,
-            words = $34, updated_at = $35
-          where company_id = $1 and id = $2 and version = $36"
+            words = $34, custom_fields = $35, sensitive_custom_fields = $36, updated_at = $37
+          where company_id = $1 and id = $2 and version = $38"
     );
     let (words, former) = (words_of(&employee.profile), words_of(&before.profile));
     let mut args = columns(employee, &words);
@@ -120,7 +122,8 @@ pub async fn list_reports(
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
                 e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
                 e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former, e.custom_fields,
+                e.sensitive_custom_fields
            from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
           where e.company_id = $1 and e.manager_id = $2 and e.id > $3 order by e.id limit $4"
     );
@@ -133,7 +136,8 @@ pub async fn list_reports(
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
                 e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
                 e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former, e.custom_fields,
+                e.sensitive_custom_fields
            from below join employee e on e.company_id = $1 and e.id = below.id
                 left join department d on d.company_id = e.company_id and d.id = e.department_id
           where below.id > $3 order by below.id limit $4"
@@ -160,7 +164,8 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<Employee
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
                 e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
                 e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former, e.custom_fields,
+                e.sensitive_custom_fields
            from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
           where e.company_id = $1 and e.id = $2"
     );
@@ -262,7 +267,7 @@ async fn delete_refs(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), 
     tx.run(sql, args![company, id]).await.map(drop)
 }
 
-/// The columns that insert and update share, up to `words`.
+/// The columns that insert and update share, but for the times.
 fn columns<'e>(employee: &'e Employee, words: &BTreeSet<String>) -> Vec<Arg<'e>> {
     let Employee { profile, sensitive, .. } = employee;
     args![
@@ -300,6 +305,8 @@ fn columns<'e>(employee: &'e Employee, words: &BTreeSet<String>) -> Vec<Arg<'e>>
         name_key(&profile.full_name),
         profile.location.as_deref().map(location_key),
         word::in_row(words),
+        custom_field::stored(&employee.custom_fields.open),
+        custom_field::stored(&employee.custom_fields.sensitive),
     ]
     .to_vec()
 }
@@ -362,5 +369,9 @@ fn read(row: &Row<'_>) -> Result<Employee, StoreError> {
         },
         due_on: row.opt_date(31)?,
         former: from_json(row.opt_text(32)?)?,
+        custom_fields: CustomValues {
+            open: from_json(row.opt_text(33)?)?.unwrap_or_default(),
+            sensitive: from_json(row.opt_text(34)?)?.unwrap_or_default(),
+        },
     })
 }

@@ -37,6 +37,7 @@ const UNIQUE: &[(&str, &str, &str)] = &[
     ),
     ("department.company_id, department.name_key", "department_name", "name"),
     ("department.company_id, department.code", "department_code", "code"),
+    ("custom_field.company_id, custom_field.slug", "custom_field_pkey", "slug"),
     ("idempotency.company_id, idempotency.client_id, idempotency.key", "idempotency_pkey", "Idempotency-Key"),
 ];
 

@@ -16,6 +16,7 @@ mod writer;
 pub mod authority;
 pub mod client;
 pub mod company;
+pub mod custom_field;
 pub mod delivery;
 pub mod department;
 pub mod employee;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod coverage;
+mod custom_fields;
 mod deliveries;
 mod departments;
 mod employees;
@@ -32,6 +33,11 @@ pub(crate) fn router() -> Router<App> {
         )
         .route("/employees/{id}/rehire", post(employment::rehire).delete(employment::cancel_rehire))
         .route("/employees/by-ref/{system}/{value}", get(employees::by_ref::get).put(employees::by_ref::put))
+        .route("/custom-fields", get(custom_fields::list).post(custom_fields::create))
+        .route(
+            "/custom-fields/{slug}",
+            get(custom_fields::get).patch(custom_fields::change).delete(custom_fields::delete),
+        )
         .route("/departments", get(departments::list).post(departments::create))
         .route(
             "/departments/{id}",

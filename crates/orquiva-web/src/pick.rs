@@ -1,5 +1,6 @@
 //! What a reader wants to see of employees: which of their fields, and those whom and what they name.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use orquiva_core::employee::{Employee, FIELDS, SENSITIVE};
@@ -79,12 +80,17 @@ impl Pick {
     }
 
     /// One employee of a page.
-    pub(crate) fn each<'a>(&'a self, view: View, employee: &'a Employee, related: &'a Related) -> Shown<'a> {
-        Shown { pick: self, view, employee, related, meta: None }
+    pub(crate) fn each<'a>(
+        &'a self,
+        view: &'a View,
+        employee: &'a Employee,
+        related: &'a Related,
+    ) -> Shown<'a> {
+        Shown { pick: self, view, employee: view.seen(employee), related, meta: None }
     }
 
     /// The answer with one employee. What goes beside it changes without it: then its version is no `ETag`.
-    pub(crate) fn answer(&self, view: View, employee: &Employee, related: &Related) -> Answer {
+    pub(crate) fn answer(&self, view: &View, employee: &Employee, related: &Related) -> Answer {
         let meta = self.hidden(view);
         let body = to_json(&Shown { meta, ..self.each(view, employee, related) });
         let etag = (!self.manager && !self.department).then(|| employee.etag());
@@ -92,9 +98,9 @@ impl Pick {
     }
 
     /// What of the wanted is hidden from the caller.
-    pub(crate) fn hidden(&self, view: View) -> Option<Meta> {
+    pub(crate) fn hidden(&self, view: &View) -> Option<Meta> {
         let scope = Scope::EmployeesSensitiveRead.as_str();
-        let hidden = SENSITIVE.iter().filter(|field| !view.shows_sensitive() && self.wants(field));
+        let hidden = view.names().filter(|name| self.wants(name.split('.').next().unwrap_or_default()));
         let redacted: Vec<_> = hidden.map(|field| Hidden { field, scope }).collect();
         (!redacted.is_empty()).then_some(Meta { redacted })
     }
@@ -112,15 +118,15 @@ pub(crate) struct Meta {
 
 #[derive(Serialize)]
 struct Hidden {
-    field: &'static str,
+    field: Cow<'static, str>,
     scope: &'static str,
 }
 
 /// An employee as it is written into an answer.
 pub(crate) struct Shown<'a> {
     pick: &'a Pick,
-    view: View,
-    employee: &'a Employee,
+    view: &'a View,
+    employee: Cow<'a, Employee>,
     related: &'a Related,
     meta: Option<Meta>,
 }
@@ -221,6 +227,7 @@ fn entry<M: SerializeMap>(map: &mut M, field: &'static str, employee: &Employee)
         "terminationReason" => map.serialize_entry(field, &employee.termination_reason),
         "department" => map.serialize_entry(field, &employee.department),
         "departmentId" => map.serialize_entry(field, &employee.department_id),
+        "customFields" => map.serialize_entry(field, &employee.custom_fields),
         "version" => map.serialize_entry(field, &employee.version),
         "createdAt" => map.serialize_entry(field, &employee.created_at),
         "updatedAt" => map.serialize_entry(field, &employee.updated_at),

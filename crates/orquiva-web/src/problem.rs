@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use orquiva_core::custom_field::MAX_FIELDS;
 use orquiva_core::{Code, Fault, FieldError, Language};
 use orquiva_people::Refusal;
 use orquiva_store::StoreError;
@@ -169,6 +170,14 @@ impl From<Refusal> for Problem {
                 format!(
                     "{people} people are in it, and {departments} departments stand directly under it. Add `?replaceWith=dep_…` to move them to another department."
                 ),
+            ),
+            Refusal::TooManyFields => Self::from(Code::LimitReached).because(
+                format!("Una empresa puede añadir {MAX_FIELDS} campos. Borre uno que ya no use."),
+                format!("A company may add {MAX_FIELDS} fields. Delete one that is no longer used."),
+            ),
+            Refusal::FieldInUse { people } => Self::from(Code::CustomFieldInUse).because(
+                format!("{people} personas tienen un valor. Añada «?force=true» para borrarlo con sus valores."),
+                format!("{people} people have a value. Add `?force=true` to remove it with its values."),
             ),
             Refusal::Stale => Code::PreconditionFailed.into(),
             Refusal::Not(code) => code.into(),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Email, Employee, EmploymentType, Profile, Sensitive, Status};
 use crate::Date;
+use crate::custom_field::Values;
 use crate::field::{self, Fault, FieldError, Fields, date, line, string, word};
 use crate::id::{DepartmentId, EmployeeId};
 
@@ -20,6 +21,9 @@ pub struct NewEmployee {
     pub department: Option<String>,
     /// The department by id; it has to exist.
     pub department_id: Option<DepartmentId>,
+    /// What is wished for the fields that the company has added, a null for what is to be taken away: it is read
+    /// where these fields are known.
+    pub custom_fields: Values,
 }
 
 /// Fields that the server alone writes.
@@ -65,6 +69,7 @@ impl NewEmployee {
         });
         let external_refs = external_refs(&mut fields, body);
         let sensitive = Sensitive::read(&mut fields, today);
+        let custom_fields = custom_fields(&mut fields);
 
         let profile = full_name.zip(email).map(|(full_name, email)| Profile {
             full_name,
@@ -86,7 +91,13 @@ impl NewEmployee {
             location,
             external_refs,
         });
-        fields.finish(profile.map(|profile| Self { profile, sensitive, department, department_id }))
+        fields.finish(profile.map(|profile| Self {
+            profile,
+            sensitive,
+            department,
+            department_id,
+            custom_fields,
+        }))
     }
 
     /// Reads what `employee` becomes under a merge patch (RFC 7396): objects merge key by key, a null removes.
@@ -108,6 +119,7 @@ impl NewEmployee {
                 }
             }
         }
+        note_removals(&mut merged, patch);
         let mut new = match Self::parse(&merged, today) {
             Ok(new) => new,
             Err(more) => return Err(faults.into_iter().chain(more).collect()),
@@ -125,8 +137,9 @@ impl NewEmployee {
 /// Why a patch may not change the field `name` of `employee` in this way.
 fn refused(employee: &Employee, name: &str, change: &Value) -> Option<Fault> {
     match name {
-        // A null would empty the map; references go one by one.
+        // A null would empty the map; its entries go one by one.
         "external_refs" if change.is_null() => Some(Fault::WrongType { expected: "object of strings" }),
+        "customFields" if change.is_null() => Some(Fault::WrongType { expected: "object" }),
         "status" if *change == json!(employee.profile.status) => None,
         "status" => ended(employee),
         known if WRITABLE.contains(&known) => None,
@@ -166,6 +179,16 @@ fn forget_what_follows(merged: &mut Value, employee: &Employee, patch: &Map<Stri
     }
 }
 
+/// Puts a null into `merged` for each custom field that `patch` takes away, so that one that does not exist is
+/// told like any other.
+fn note_removals(merged: &mut Value, patch: &Map<String, Value>) {
+    for (slug, value) in patch.get("customFields").and_then(Value::as_object).into_iter().flatten() {
+        if value.is_null() {
+            merged["customFields"][slug] = Value::Null;
+        }
+    }
+}
+
 /// Fields that a client may write.
 const WRITABLE: &[&str] = &[
     "fullName",
@@ -185,6 +208,7 @@ const WRITABLE: &[&str] = &[
     "department",
     "departmentId",
     "external_refs",
+    "customFields",
     "personalEmail",
     "birthDate",
     "gender",
@@ -200,6 +224,7 @@ fn writable(employee: &Employee) -> Value {
         if !employee.sensitive.is_empty() {
             all.extend(employee.sensitive.to_map());
         }
+        all.insert("customFields".to_owned(), json!(employee.custom_fields.all()));
         let kept = |name: &str| name != "status" || ended(employee).is_none();
         all.retain(|name, value| WRITABLE.contains(&name.as_str()) && !value.is_null() && kept(name));
     }
@@ -264,10 +289,17 @@ fn external_refs(fields: &mut Fields<'_>, body: &Value) -> BTreeMap<String, Stri
     refs
 }
 
+fn custom_fields(fields: &mut Fields<'_>) -> Values {
+    let object =
+        fields.take("customFields", |value| value.as_object().ok_or(Fault::WrongType { expected: "object" }));
+    object.into_iter().flatten().map(|(slug, value)| (slug.clone(), value.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Timestamp;
+    use crate::custom_field::CustomValues;
     use crate::id::CompanyId;
     use proptest::prelude::*;
 
@@ -286,6 +318,7 @@ mod tests {
             termination_reason: None,
             department: new.department,
             department_id: None,
+            custom_fields: CustomValues::default(),
             version: 1,
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(0),

@@ -1,42 +1,6 @@
 //! The closed lists of an employee's fields: each word as it stands in JSON and SQL.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident { $($(#[$word_doc:meta])* $name:ident $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $type { $($(#[$word_doc])* $name,)* }
-
-        impl $type {
-            /// Every word, in order.
-            pub const ALL: &'static [&'static str] = &[$($text,)*];
-
-            /// As it stands in JSON and SQL.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// Reads the word.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$name),)* _ => None }
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not one of the words"))
-            }
-        }
-    };
-}
+use crate::words::words;
 
 words! {
     /// Where an employee stands.

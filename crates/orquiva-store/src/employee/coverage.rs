@@ -29,6 +29,7 @@ const COUNTED: &[&str] = &[
     "nationality",
     "nationalId",
     "homeAddress",
+    "customFields",
 ];
 
 /// How many employees a company has, and how many of them have each field.
@@ -56,7 +57,7 @@ pub async fn coverage(tx: &Tx, company: CompanyId) -> Result<Coverage, StoreErro
                 count(location), count(department_id), count(case when external_refs <> '{}' then 1 end),
                 count(original_hire_date), count(end_date), count(termination_reason), count(manager_id),
                 count(personal_email), count(birth_date), count(gender), count(nationality), count(national_id),
-                count(home_address)
+                count(home_address), count(custom_fields)
            from employee where company_id = $1"
     );
     let read = |row: &Row<'_>| {

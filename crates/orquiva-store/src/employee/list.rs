@@ -7,6 +7,7 @@ use orquiva_core::search::{Search, location_key, name_key};
 use orquiva_core::{Date, Timestamp};
 
 use super::{read, word};
+use crate::custom_field;
 use crate::sql::Sql;
 use crate::{Arg, StoreError, Tx};
 
@@ -39,6 +40,8 @@ pub struct Filter {
     pub created_since: Option<Timestamp>,
     /// Changed at this moment or later.
     pub updated_since: Option<Timestamp>,
+    /// With a value of this field that the company has added, by its slug.
+    pub with_value: Option<String>,
     /// Whom this search finds.
     pub search: Search,
 }
@@ -143,7 +146,8 @@ impl Query {
                 e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
                 e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
                 e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former",
+                e.nationality, e.national_id, e.home_address, e.due_on, e.former, e.custom_fields,
+                e.sensitive_custom_fields",
         );
         Self { text, args: vec![company.into()] }
     }
@@ -210,6 +214,12 @@ impl Query {
         if let Some((system, value)) = &filter.external_ref {
             let condition = "e.id = (select employee_id from external_ref where company_id = $1 and system = {} and value = {})";
             self.and(condition, [system.clone().into(), value.clone().into()]);
+        }
+        if let Some(slug) = &filter.with_value {
+            let pattern = Arg::from(custom_field::pattern(slug));
+            let condition =
+                "(e.custom_fields like {} escape '!' or e.sensitive_custom_fields like {} escape '!')";
+            self.and(condition, [pattern.clone(), pattern]);
         }
         self.narrow_times(filter);
         for word in &filter.search.words {

@@ -17,7 +17,7 @@ use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::request::Reader;
-use crate::view::{View, may_write};
+use crate::view::{Guarded, View};
 
 /// Most items of a batch.
 const MOST: usize = 500;
@@ -36,17 +36,19 @@ pub(super) async fn create(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let batch = Batch::parse(&body.json, &caller, app.clock.now().date()).map_err(Problem::fields)?;
-    let (batch, view) = (Arc::new(batch), View::of(&caller));
+    let guarded = Guarded::of(&app, &caller).await?;
+    let may_write = |data: &Value| guarded.may_write(&caller, data);
+    let batch = Batch::parse(&body.json, may_write, app.clock.now().date()).map_err(Problem::fields)?;
+    let (batch, view) = (Arc::new(batch), View::of(&app, &caller).await?);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let outcomes = people::carry_out(&tx, &pen, &batch.items).await?;
-        batch.answer(outcomes, view, language)
+        batch.answer(outcomes, &view, language)
     })
     .await
 }
 
 /// The result of an item that was carried out.
-fn shown(index: usize, status: u16, employee: Option<&Employee>, view: View) -> String {
+fn shown(index: usize, status: u16, employee: Option<&Employee>, view: &View) -> String {
     match employee {
         Some(employee) => {
             format!(r#"{{"index":{index},"status":{status},"data":{}}}"#, view.line(employee))
@@ -65,7 +67,11 @@ struct Batch {
 }
 
 impl Batch {
-    fn parse(body: &Value, caller: &Caller, today: Date) -> Result<Self, Vec<FieldError>> {
+    fn parse(
+        body: &Value,
+        may_write: impl Fn(&Value) -> Result<(), Problem>,
+        today: Date,
+    ) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
         let atomic = fields
             .take("atomic", |value| value.as_bool().ok_or(Fault::WrongType { expected: "true or false" }));
@@ -81,7 +87,7 @@ impl Batch {
         for (index, item) in sent.iter().enumerate() {
             let read = read(item, today)
                 .map_err(|faults| Problem::fields(faults).within(&format!("/items/{index}")))
-                .and_then(|read| may_write(caller, &item["data"]).map(|()| read));
+                .and_then(|read| may_write(&item["data"]).map(|()| read));
             batch.places.push(read.map(|(status, item)| {
                 batch.items.push(item);
                 status
@@ -91,7 +97,7 @@ impl Batch {
     }
 
     /// What became of each item; or the refusal of all, if one was refused and it was to be all or none.
-    fn answer(&self, outcomes: Vec<Outcome>, view: View, language: Language) -> Result<Answer, Problem> {
+    fn answer(&self, outcomes: Vec<Outcome>, view: &View, language: Language) -> Result<Answer, Problem> {
         let mut outcomes = outcomes.into_iter();
         let (mut results, mut refused) = (Vec::with_capacity(self.places.len()), Vec::new());
         for (index, place) in self.places.iter().enumerate() {

@@ -30,9 +30,9 @@ pub(super) async fn create(
     params: Params,
     body: Body,
 ) -> Result<Answer, Problem> {
-    may_write(&caller, &body.json)?;
+    may_write(&app, &caller, &body.json).await?;
     params.finish()?;
-    let view = View::of(&caller);
+    let view = View::of(&app, &caller).await?;
     let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
     app.write(&caller, body.terms, move |tx, pen| async move {
         let hired = people::hire(&tx, &pen, new).await?;
@@ -55,7 +55,7 @@ pub(super) async fn get(
     let tx = app.store.read().await?;
     let found = employee::get(&tx, caller.company, known(&id)?).await?;
     let related = pick.related(&tx, caller.company, std::slice::from_ref(&found)).await?;
-    Ok(pick.answer(View::of(&caller), &found, &related))
+    Ok(pick.answer(&View::of(&app, &caller).await?, &found, &related))
 }
 
 /// Changes an employee by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
@@ -67,9 +67,9 @@ pub(super) async fn change(
     expected: IfMatch,
     body: Body,
 ) -> Result<Answer, Problem> {
-    may_write(&caller, &body.json)?;
+    may_write(&app, &caller, &body.json).await?;
     params.finish()?;
-    let view = View::of(&caller);
+    let view = View::of(&app, &caller).await?;
     let (id, patch) = (known(&id)?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());

@@ -27,7 +27,7 @@ pub(super) async fn terminate(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let (id, view) = (known(&id)?, View::of(&caller));
+    let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     let end = Termination::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
     app.write(&caller, body.terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());
@@ -47,7 +47,7 @@ pub(super) async fn cancel_termination(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let (id, view) = (known(&id)?, View::of(&caller));
+    let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     app.write(&caller, terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());
         Ok(view.answer(&people::cancel_termination(&tx, &pen, id, holds).await?))
@@ -64,9 +64,9 @@ pub(super) async fn rehire(
     expected: IfMatch,
     body: Body,
 ) -> Result<Answer, Problem> {
-    may_write(&caller, &body.json)?;
+    may_write(&app, &caller, &body.json).await?;
     params.finish()?;
-    let (id, view, wish) = (known(&id)?, View::of(&caller), body.json);
+    let (id, view, wish) = (known(&id)?, View::of(&app, &caller).await?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());
         Ok(view.answer(&people::rehire(&tx, &pen, id, &wish, holds).await?))
@@ -85,7 +85,7 @@ pub(super) async fn cancel_rehire(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let (id, view) = (known(&id)?, View::of(&caller));
+    let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     app.write(&caller, terms, move |tx, pen| async move {
         let holds = |employee: &Employee| expected.holds(&employee.etag());
         Ok(view.answer(&people::cancel_rehire(&tx, &pen, id, holds).await?))

@@ -40,7 +40,8 @@ pub(super) async fn get(
     let running = app.export(company)?;
     let snapshot = app.store.snapshot().await?;
     let log = snapshot.read(move |tx| async move { event::log(&tx, company).await }).await?;
-    let view = View::of(&caller);
+    let view = View::of(&app, &caller).await?;
+    let hidden = view.hidden().map(|fields| (HeaderName::from_static("x-orq-redacted"), fields));
     let lines = stream(PATIENCE, async move |parts: Parts| {
         let _running = running;
         let mut after = None;
@@ -61,6 +62,5 @@ pub(super) async fn get(
         }
     });
     let sequence = (HeaderName::from_static("x-orq-sequence"), log.last.to_string());
-    let hidden = view.hidden().map(|fields| (HeaderName::from_static("x-orq-redacted"), fields));
     Ok(([KIND], [sequence], AppendHeaders(hidden), Body::new(lines)))
 }

@@ -43,7 +43,7 @@ pub(super) async fn list(
     let more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    let view = View::of(&caller);
+    let view = View::of(&app, &caller).await?;
     let data = found.iter().map(|employee| view.each(employee)).collect();
     let (link, Json(mut page)) = page(&app, &uri, data, next);
     view.explain(&mut page);

@@ -7,6 +7,7 @@ mod batch;
 mod clients;
 mod coverage;
 mod crash;
+mod custom_fields;
 mod delivery;
 mod department_tree;
 mod departments;

@@ -49,9 +49,9 @@ pub(in crate::api) async fn put(
     (expected, unknown): (IfMatch, IfNoneMatch),
     body: Body,
 ) -> Result<Answer, Problem> {
-    may_write(&caller, &body.json)?;
+    may_write(&app, &caller, &body.json).await?;
     params.finish()?;
-    let (view, json) = (View::of(&caller), body.json);
+    let (view, json) = (View::of(&app, &caller).await?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let allows = |found: Option<&Employee>| {
             let etag = found.map(Employee::etag);
@@ -82,5 +82,5 @@ pub(in crate::api) async fn get(
     let filter = Filter { external_ref: Some((system, value)), ..Filter::default() };
     let found = employee::list(&tx, caller.company, &filter, Sort::default(), None, 1).await?;
     let related = pick.related(&tx, caller.company, &found).await?;
-    Ok(pick.answer(View::of(&caller), found.first().ok_or(Code::NotFound)?, &related))
+    Ok(pick.answer(&View::of(&app, &caller).await?, found.first().ok_or(Code::NotFound)?, &related))
 }

@@ -63,9 +63,9 @@ pub(in crate::api) async fn list(
         let Place { id, key } = sort.by.place(last);
         bound.write_text(&format!("{id} {key}"))
     });
-    let view = View::of(&caller);
-    let data: Vec<_> = found.iter().map(|employee| pick.each(view, employee, &related)).collect();
-    Ok(page_of(&app, &uri, &data, next, pick.hidden(view)))
+    let view = View::of(&app, &caller).await?;
+    let data: Vec<_> = found.iter().map(|employee| pick.each(&view, employee, &related)).collect();
+    Ok(page_of(&app, &uri, &data, next, pick.hidden(&view)))
 }
 
 fn filter(params: &mut Params) -> Filter {
@@ -103,6 +103,7 @@ fn filter(params: &mut Params) -> Filter {
         started_to: params.take("startedTo", day),
         created_since: params.take("createdSince", moment),
         updated_since: params.take("updatedSince", moment),
+        with_value: None,
         search: params.take("q", search).unwrap_or_default(),
     }
 }

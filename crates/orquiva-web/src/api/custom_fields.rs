@@ -1,0 +1,122 @@
+//! `/v1/custom-fields`: the fields that a company adds to its employees.
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::response::IntoResponse;
+use orquiva_core::{CustomField, Fault, NewCustomField, Scope};
+use orquiva_people::custom_fields;
+use orquiva_store::custom_field;
+use serde_json::json;
+
+use crate::answer::{Answer, to_json};
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::condition::IfMatch;
+use crate::cursor::{Bound, page};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::terms::Terms;
+
+/// Adds a field.
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    params: Params,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let new = NewCustomField::parse(&body.json).map_err(Problem::fields)?;
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let created = custom_fields::create(&tx, &pen, new).await?;
+        let place = format!("/v1/custom-fields/{}", created.shape.slug);
+        Ok(Answer::created(place, Some(created.etag()), to_json(&created)))
+    })
+    .await
+}
+
+/// One field.
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(slug): Path<String>,
+    params: Params,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesRead)?;
+    params.finish()?;
+    let tx = app.store.read().await?;
+    let found = custom_field::get(&tx, caller.company, &plain(slug)).await?;
+    Ok(Answer::shown(found.etag(), &found))
+}
+
+/// The fields of the company, by slug.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    mut params: Params,
+) -> Result<impl IntoResponse, Problem> {
+    caller.must(Scope::EmployeesRead)?;
+    let limit = params.limit();
+    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    params.finish()?;
+    let company = caller.company;
+    let bound = Bound { key: &app.key, to: format!("custom fields {company}") };
+    let after = cursor.map(|cursor| bound.read_text(&cursor)).transpose()?.unwrap_or_default();
+    let scan = move |tx| async move { custom_field::list(&tx, company, &after, limit + 1).await };
+    let mut found = app.store.scan(scan).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|last| bound.write_text(&last.shape.slug));
+    Ok(page(&app, &uri, found.iter().map(|field| json!(field)).collect(), next))
+}
+
+/// Changes a field by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(slug): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    params.finish()?;
+    let (slug, patch) = (plain(slug), body.json);
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let holds = |field: &CustomField| expected.holds(&field.etag());
+        let changed = custom_fields::change(&tx, &pen, &slug, &patch, holds).await?;
+        Ok(Answer::shown(changed.etag(), &changed))
+    })
+    .await
+}
+
+/// Removes a field; with `force` the values that people have of it too.
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Path(slug): Path<String>,
+    mut params: Params,
+    expected: IfMatch,
+    terms: Terms,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::EmployeesWrite)?;
+    let force = params.take("force", |text| match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
+    });
+    params.finish()?;
+    let slug = plain(slug);
+    app.write(&caller, terms, move |tx, pen| async move {
+        let holds = |field: &CustomField| expected.holds(&field.etag());
+        custom_fields::remove(&tx, &pen, &slug, force.unwrap_or_default(), holds).await?;
+        Ok(Answer::nothing())
+    })
+    .await
+}
+
+/// A slug as a database can look for it: a text with a NUL names no field.
+fn plain(slug: String) -> String {
+    slug.replace('\0', "")
+}
