@@ -105,7 +105,11 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
     }
     let mut held = Vec::new();
     for (lane, lease, reports) in lanes.into_values() {
-        if lane::hold(tx, lane, lease, now.plus(LEASE)).await? {
+        let holds = match any(&reports, Consequence::Success) {
+            true => lane::succeed(tx, lane, lease, now.plus(LEASE)).await?,
+            false => lane::hold(tx, lane, lease, now.plus(LEASE)).await?,
+        };
+        if holds {
             held.push((lane, reports));
         }
     }
@@ -117,7 +121,11 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
     Ok(held.into_iter().map(|(lane, _)| lane).collect())
 }
 
-/// What a group of results means for their lane: a pause, a success or a failure noted, or its end.
+fn any(reports: &[&Report], wanted: Consequence) -> bool {
+    reports.iter().any(|report| report.consequence == wanted)
+}
+
+/// What a group of results means for their lane: a pause, a failure noted, or its end.
 async fn follow(
     tx: &Tx,
     lane: Lane,
@@ -125,20 +133,16 @@ async fn follow(
     mint: &Mint,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let any = |wanted: Consequence| reports.iter().any(|report| report.consequence == wanted);
     for report in reports {
         if let Consequence::Pause(until) = report.consequence {
             lane::pause(tx, lane, until).await?;
         }
     }
-    if any(Consequence::Gone) {
+    if any(reports, Consequence::Gone) {
         return disable(tx, lane, "gone", mint, now).await;
     }
-    if any(Consequence::Success) {
-        return lane::note(tx, lane, true, now).await.map(drop);
-    }
-    if any(Consequence::Failure) {
-        let since = lane::note(tx, lane, false, now).await?;
+    if any(reports, Consequence::Failure) && !any(reports, Consequence::Success) {
+        let since = lane::fail(tx, lane, now).await?;
         if since.is_some_and(|since| now.since(since) >= GIVEN_UP) {
             return disable(tx, lane, "failing", mint, now).await;
         }

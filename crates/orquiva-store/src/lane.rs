@@ -68,6 +68,15 @@ pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Resu
     Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
 }
 
+/// Prolongs the lease of a lane whose endpoint took something: it fails no longer. Whether it is still held.
+pub async fn succeed(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "update lane set due_at = $4, failing_since = null
+          where company_id = $1 and webhook_id = $2 and lease_id = $3"
+    );
+    Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
+}
+
 /// Gives a lane back: due again when its next delivery is and its pause is over, or idle.
 pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreError> {
     // Two statements: the second sees what was committed while the first waited for the row.
@@ -100,28 +109,13 @@ pub async fn pause(tx: &Tx, lane: Lane, until: Timestamp) -> Result<(), StoreErr
     tx.run(sql, args![lane.company, lane.webhook, until]).await.map(drop)
 }
 
-/// Notes a success, or a failure at `now`; returns since when the endpoint has had no success.
-pub async fn note(
-    tx: &Tx,
-    lane: Lane,
-    success: bool,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let failed = sql!(
+/// Notes a failure at `now`; returns since when the endpoint has had no success.
+pub async fn fail(tx: &Tx, lane: Lane, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let sql = sql!(
         "update lane set failing_since = coalesce(failing_since, $3) where company_id = $1 and webhook_id = $2
          returning failing_since"
     );
-    let succeeded = sql!(
-        "update lane set failing_since = null
-          where company_id = $1 and webhook_id = $2 and failing_since is not null"
-    );
-    match success {
-        true => tx.run(succeeded, args![lane.company, lane.webhook]).await.map(|_| None),
-        false => tx
-            .first(failed, args![lane.company, lane.webhook, now], |row| row.opt_time(0))
-            .await
-            .map(Option::flatten),
-    }
+    Ok(tx.first(sql, args![lane.company, lane.webhook, now], |row| row.opt_time(0)).await?.flatten())
 }
 
 /// When the next lane of all companies can be claimed.
