@@ -103,16 +103,15 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
         let entry = lanes.entry((lane.company, lane.webhook, lease)).or_insert((lane, lease, Vec::new()));
         entry.2.push(report);
     }
-    let mut held = Vec::new();
-    for (lane, lease, reports) in lanes.into_values() {
+    let until = now.plus(LEASE);
+    let held = lanes.into_values().map(|(lane, lease, reports)| async move {
         let holds = match any(&reports, Consequence::Success) {
-            true => lane::succeed(tx, lane, lease, now.plus(LEASE)).await?,
-            false => lane::hold(tx, lane, lease, now.plus(LEASE)).await?,
+            true => lane::succeed(tx, lane, lease, until).await?,
+            false => lane::hold(tx, lane, lease, until).await?,
         };
-        if holds {
-            held.push((lane, reports));
-        }
-    }
+        Ok::<_, StoreError>(holds.then_some((lane, reports)))
+    });
+    let held: Vec<_> = tx.together(held).await?.into_iter().flatten().collect();
     let settled = held.iter().flat_map(|(_, reports)| reports).map(|report| &report.settled);
     delivery::settle(tx, settled, now).await?;
     for (lane, reports) in &held {

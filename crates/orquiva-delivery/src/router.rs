@@ -37,14 +37,13 @@ async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<
     for event in unrouted {
         companies.entry(event.company).or_default().push(event);
     }
-    let mut deliveries = Vec::new();
-    for (company, events) in companies {
+    let placed = companies.into_iter().map(|(company, events)| async move {
         let before = event::reserve(tx, company, events.len() as i64).await?;
-        let places: Vec<_> =
-            events.iter().zip(before + 1..).map(|(event, place)| (event.position, place)).collect();
-        event::place(tx, company, &places).await?;
-        deliveries.extend(matching(tx, mint, company, events).await?);
-    }
+        let places = events.iter().zip(before + 1..).map(|(event, place)| (event.position, place));
+        event::place(tx, company, &places.collect::<Vec<_>>()).await?;
+        matching(tx, mint, company, events).await
+    });
+    let deliveries = tx.together(placed).await?.concat();
     delivery::create(tx, &deliveries, now).await?;
     let mut lanes: Vec<Lane> = deliveries.iter().map(|delivery| delivery.lane).collect();
     lanes.sort_unstable_by_key(|lane| (lane.company, lane.webhook));
