@@ -26,7 +26,7 @@ const LISTED: usize = 128;
 const EMPLOYEES: usize = 60;
 
 /// Companies with one endpoint, and with ten.
-const WITH_ONE: usize = 64;
+const WITH_ONE: usize = 16;
 const WITH_TEN: usize = 16;
 
 /// How long and how often.
