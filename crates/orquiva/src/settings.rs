@@ -17,7 +17,7 @@ pub struct Data {
     #[arg(long, env = "ORQUIVA_DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
     /// Connections to PostgreSQL that write
-    #[arg(long, env = "ORQUIVA_DATABASE_WRITERS", default_value_t = 4, global = true)]
+    #[arg(long, env = "ORQUIVA_DATABASE_WRITERS", default_value_t = 8, global = true)]
     pub database_writers: usize,
     /// Connections to PostgreSQL that read, and as many for lists
     #[arg(long, env = "ORQUIVA_DATABASE_READERS", default_value_t = 4, global = true)]
