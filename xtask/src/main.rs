@@ -129,9 +129,13 @@ impl Run {
             npm
         };
         self.watch.run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
-        let on_postgres = self.postgres()?.fresh_database("clients")?;
-        for database in [None, Some(on_postgres)] {
-            let mut test = npm(&["test"]);
+        let mut runs = vec![(vec!["test"], None)];
+        // Each file starts a server of its own with a master key of its own, so each gets a database.
+        for (name, file) in [("clients", "clients.test.mjs"), ("oauth", "oauth.test.mjs")] {
+            runs.push((vec!["test", "--", file], Some(self.postgres()?.fresh_database(name)?)));
+        }
+        for (args, database) in runs {
+            let mut test = npm(&args);
             test.env("ORQUIVA_BINARY", self.program()?);
             self.watch.run(with_database(&mut test, database))?;
         }
