@@ -128,13 +128,19 @@ pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Resu
     tx.run_each(sql, &rows).await
 }
 
-/// Up to `limit` deliveries of a lane that are due at `now`, the longest due first.
+/// Up to `limit` deliveries of a lane that are due at `now`: those that were never tried first, then the longest due.
 pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
     let sql = sql!(
-        "select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
-           from delivery d join event e on e.company_id = d.company_id and e.id = d.event_id
-          where d.company_id = $1 and d.webhook_id = $2 and d.state = 'waiting' and d.due_at <= $3
-          order by d.due_at, d.id limit $4"
+        "with first as (select id, attempts, due_at, first_due_at, event_id from delivery
+                         where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                           and attempts = 0 and due_at <= $3 order by due_at, id limit $4),
+              again as (select id, attempts, due_at, first_due_at, event_id from delivery
+                         where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                           and attempts > 0 and due_at <= $3 order by due_at, id limit $4),
+              due as (select * from first union all select * from again)
+         select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
+           from due d join event e on e.company_id = $1 and e.id = d.event_id
+          order by case when d.attempts = 0 then 0 else 1 end, d.due_at, d.id limit $4"
     );
     tx.all(sql, args![lane.company, lane.webhook, now, limit], |row| {
         Ok(Due {

@@ -87,9 +87,13 @@ pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreErr
         return Ok(());
     }
     let due = sql!(
-        "update lane set due_at = (select case when lane.paused_until > min(due_at) then lane.paused_until
-                                               else min(due_at) end
-                                     from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting')
+        "with first as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
+                           and state = 'waiting' and place is null and attempts = 0),
+              again as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
+                           and state = 'waiting' and place is null and attempts > 0),
+              next as (select due_at from first union all select due_at from again)
+         update lane set due_at = (select case when lane.paused_until > min(due_at) then lane.paused_until
+                                               else min(due_at) end from next)
           where company_id = $1 and webhook_id = $2"
     );
     tx.run(due, args![lane.company, lane.webhook]).await.map(drop)

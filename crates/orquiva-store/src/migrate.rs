@@ -1,7 +1,10 @@
 //! The schema: one list of steps, forward only, embedded in the binary and run at start under a lock.
 
 /// The steps, in order. A step that was released is never edited: the next one mends it.
-pub(crate) const STEPS: &[(i64, &str)] = &[(1, include_str!("../../../migrations/0001_start.sql"))];
+pub(crate) const STEPS: &[(i64, &str)] = &[
+    (1, include_str!("../../../migrations/0001_start.sql")),
+    (2, include_str!("../../../migrations/0002_delivery.sql")),
+];
 
 /// Where the steps that were run are written down.
 pub(crate) const LEDGER: &str = "create table if not exists schema_version (version bigint not null primary key, applied_at bigint not null)";

@@ -1,0 +1,45 @@
+-- Endpoints that say how they want their deliveries, lanes that protect themselves, replays and notices.
+
+-- `filter` is JSON (path to allowed values), `headers` is sealed JSON, `retry_schedule` a JSON list of seconds.
+-- The previous secret signs beside the new one until its time is over; `signing_key` is a sealed Ed25519 seed.
+alter table webhook add column updated_at bigint not null default 0;
+alter table webhook add column filter text;
+alter table webhook add column payload text not null default 'full';
+alter table webhook add column format text not null default 'json';
+alter table webhook add column headers bytea;
+alter table webhook add column ordered bigint not null default 0;
+alter table webhook add column rate_per_second bigint;
+alter table webhook add column retry_schedule text;
+alter table webhook add column previous_secret bytea;
+alter table webhook add column previous_secret_until bigint;
+alter table webhook add column signing_key bytea;
+alter table webhook add column previous_signing_key bytea;
+update webhook set updated_at = created_at;
+
+-- The breaker: failures in a row, each of another delivery than the one before (`failed_id`), the last outcomes as
+-- bits, how often a probe failed, and how many calls at once are allowed while it recovers (null: all).
+-- `next_at` is when the rate of the endpoint allows the next call. `warned` counts the warnings since `failing_since`.
+alter table lane add column failures bigint not null default 0;
+alter table lane add column failed_id text;
+alter table lane add column outcomes bigint not null default 0;
+alter table lane add column trips bigint not null default 0;
+alter table lane add column slow_start bigint;
+alter table lane add column next_at bigint not null default 0;
+alter table lane add column warned bigint not null default 0;
+
+-- `place` is the event's sequence in a lane that keeps order, and null in others.
+alter table delivery add column place bigint;
+alter table delivery add column replay_id text;
+drop index delivery_waiting;
+create index delivery_first on delivery (company_id, webhook_id, due_at, id)
+    where state = 'waiting' and place is null and attempts = 0;
+create index delivery_again on delivery (company_id, webhook_id, due_at, id)
+    where state = 'waiting' and place is null and attempts > 0;
+create index delivery_placed on delivery (company_id, webhook_id, place)
+    where state = 'waiting' and place is not null;
+
+-- What was called, from which the request can be shown again, and more of what came back.
+alter table attempt add column url text;
+alter table attempt add column signature text;
+alter table attempt add column address text;
+alter table attempt add column response_headers text;
