@@ -15,12 +15,9 @@ use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use orquiva_core::id::DeliveryId;
 use orquiva_core::webhook::address::is_public;
 use orquiva_core::webhook::outcome::{Answer, Failure, retry_after};
-use orquiva_core::webhook::signature::Signer;
 use orquiva_core::{Clock, Timestamp};
-use orquiva_store::event::Event;
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -40,17 +37,6 @@ const MOST_KEPT: usize = 8 * 1024;
 #[derive(Clone)]
 pub struct Client(legacy::Client<HttpsConnector<Guarded>, Full<Bytes>>);
 
-/// A delivery to be sent.
-pub(crate) struct Call<'c> {
-    pub(crate) url: &'c Uri,
-    pub(crate) signer: &'c Signer,
-    pub(crate) event: &'c Event,
-    /// Whether the endpoint was granted what is sensitive.
-    pub(crate) sensitive: bool,
-    pub(crate) delivery: DeliveryId,
-    pub(crate) attempt: i64,
-}
-
 /// What came of it.
 pub(crate) struct Reply {
     pub(crate) answer: Answer,
@@ -59,6 +45,13 @@ pub(crate) struct Reply {
     pub(crate) duration: i64,
     /// The beginning of the answer's body.
     pub(crate) body: Option<String>,
+}
+
+impl Reply {
+    /// What comes of a request that could not even be written.
+    pub(crate) fn unsent(now: Timestamp) -> Self {
+        Self { answer: Answer::Failed(Failure::Protocol), started_at: now, duration: 0, body: None }
+    }
 }
 
 impl Client {
@@ -94,20 +87,16 @@ impl Client {
     }
 
     /// Sends one attempt. It always ends within [`TIMEOUT`], and always in an [`Answer`].
-    pub(crate) async fn send(&self, call: Call<'_>, clock: &dyn Clock) -> Reply {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>, clock: &dyn Clock) -> Reply {
         let started_at = clock.now();
         let start = clock.elapsed();
-        let exchanged = tokio::time::timeout(TIMEOUT, self.exchange(call, started_at)).await;
+        let exchanged = tokio::time::timeout(TIMEOUT, self.exchange(request, started_at)).await;
         let (answer, body) = exchanged.unwrap_or((Answer::Failed(Failure::Timeout), None));
         Reply { answer, started_at, duration: clock.elapsed() - start, body }
     }
 
-    async fn exchange(&self, call: Call<'_>, now: Timestamp) -> (Answer, Option<String>) {
-        let sent = match request(call, now) {
-            Ok(request) => self.0.request(request).await,
-            Err(_) => return (Answer::Failed(Failure::Protocol), None),
-        };
-        let response = match sent {
+    async fn exchange(&self, request: Request<Full<Bytes>>, now: Timestamp) -> (Answer, Option<String>) {
+        let response = match self.0.request(request).await {
             Ok(response) => response,
             Err(error) => return (Answer::Failed(failure(&error)), None),
         };
@@ -123,24 +112,6 @@ impl Client {
 
 fn retry_after_of(value: &http::HeaderValue, now: Timestamp) -> Option<i64> {
     retry_after(value.to_str().ok()?, now)
-}
-
-fn request(call: Call<'_>, now: Timestamp) -> Result<Request<Full<Bytes>>, http::Error> {
-    let Call { url, signer, event, sensitive, delivery, attempt } = call;
-    let id = event.id.to_string();
-    let body = event.envelope(sensitive);
-    let signatures = signer.sign(&id, now, body.as_bytes());
-    Request::post(url)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::USER_AGENT, "Orquiva-Webhooks/1")
-        .header("x-orq-signature", signatures.orq)
-        .header("webhook-id", id)
-        .header("webhook-timestamp", now.seconds())
-        .header("webhook-signature", signatures.standard)
-        .header("x-orq-event-type", &event.kind)
-        .header("x-orq-delivery", delivery.to_string())
-        .header("x-orq-attempt", attempt)
-        .body(Full::new(Bytes::from(body)))
 }
 
 /// Reads up to [`MOST_READ`] bytes and keeps [`MOST_KEPT`]. An answer that is longer is an answer all the same:

@@ -8,18 +8,17 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use orquiva_core::Secret;
 use orquiva_core::id::{DeliveryId, LeaseId};
-use orquiva_core::webhook::Webhook;
 use orquiva_core::webhook::outcome::{self, Outcome, outcome};
-use orquiva_core::webhook::signature::Signer;
 use orquiva_store::delivery::{Attempt, Due, Settled, State};
 use orquiva_store::lane::Lane;
 use orquiva_store::{StoreError, delivery, lane, webhook};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::client::{Call, Reply};
+use crate::client::Reply;
+use crate::endpoint::Endpoint;
+use crate::message::request;
 use crate::parts::{BACK_OFF, POLL, Parts, stopped, wait};
 use crate::recorder::{Consequence, LEASE, Recorder, Report};
 
@@ -161,14 +160,6 @@ impl Lanes {
     }
 }
 
-/// An endpoint as it is called.
-struct Endpoint {
-    url: http::Uri,
-    concurrency: usize,
-    sensitive: bool,
-    signer: Signer,
-}
-
 /// A lane at work.
 struct Run {
     lanes: Arc<Lanes>,
@@ -259,7 +250,7 @@ impl Run {
         };
         if self.endpoint.is_none() {
             let sealed = webhook::secret(&tx, self.lane.company, self.lane.webhook).await?;
-            self.endpoint = Some(Arc::new(self.open(&stored, &sealed)?));
+            self.endpoint = Some(Arc::new(Endpoint::open(&stored, &sealed, self.lane, &parts.key)?));
         }
         let limit = AHEAD + self.busy.len();
         let due = delivery::due(&tx, self.lane, parts.clock.now(), limit as i64).await?;
@@ -280,18 +271,6 @@ impl Run {
         self.lanes.parts.store.write(None, end).await
     }
 
-    fn open(&self, stored: &Webhook, sealed: &[u8]) -> Result<Endpoint, StoreError> {
-        let secret =
-            self.lanes.parts.key.open(sealed, &self.lane.secret_place()).map_err(StoreError::broken)?;
-        let secret = Secret::new(str::from_utf8(&secret).map_err(StoreError::broken)?);
-        Ok(Endpoint {
-            url: stored.url.parse().map_err(StoreError::broken)?,
-            concurrency: usize::try_from(stored.max_concurrency).unwrap_or(1),
-            sensitive: stored.sensitive,
-            signer: Signer::new(&secret),
-        })
-    }
-
     /// Starts as many calls as the endpoint takes at once.
     fn send(&mut self) {
         let Some(endpoint) = &self.endpoint else { return };
@@ -299,15 +278,11 @@ impl Run {
             let Some(due) = self.ahead.pop_front() else { break };
             let (parts, endpoint) = (self.lanes.parts.clone(), endpoint.clone());
             self.sending.push(Box::pin(async move {
-                let call = Call {
-                    url: &endpoint.url,
-                    signer: &endpoint.signer,
-                    event: &due.event,
-                    sensitive: endpoint.sensitive,
-                    delivery: due.id,
-                    attempt: due.attempts + 1,
+                let now = parts.clock.now();
+                let reply = match request(&endpoint, &due, now) {
+                    Ok(request) => parts.client.send(request, parts.clock.as_ref()).await,
+                    Err(_) => Reply::unsent(now),
                 };
-                let reply = parts.client.send(call, parts.clock.as_ref()).await;
                 (due, reply)
             }));
         }

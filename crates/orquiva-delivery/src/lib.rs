@@ -4,7 +4,9 @@
 //! Wake-ups are hints: losing one costs latency, never an event.
 
 mod client;
+mod endpoint;
 mod lanes;
+mod message;
 mod parts;
 mod recorder;
 mod retention;
