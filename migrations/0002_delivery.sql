@@ -38,8 +38,10 @@ create index delivery_again on delivery (company_id, webhook_id, due_at, id)
 create index delivery_placed on delivery (company_id, webhook_id, place)
     where state = 'waiting' and place is not null;
 
--- What was called, from which the request can be shown again, and more of what came back.
+-- What was called, from which the request can be shown again, and more of what came back; `detail` says in words what
+-- failed.
 alter table attempt add column url text;
 alter table attempt add column signature text;
 alter table attempt add column address text;
 alter table attempt add column response_headers text;
+alter table attempt add column detail text;

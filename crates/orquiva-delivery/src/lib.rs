@@ -3,10 +3,14 @@
 //!
 //! Wake-ups are hints: losing one costs latency, never an event.
 
+mod broken;
 mod client;
+mod connector;
+mod egress;
 mod endpoint;
 mod lanes;
 mod message;
+mod names;
 mod parts;
 mod recorder;
 mod retention;
@@ -14,5 +18,6 @@ mod router;
 mod worker;
 
 pub use client::Client;
+pub use egress::{Egress, Finding, Lookup, NotAProxy, Proxy, Times};
 pub use parts::Parts;
 pub use worker::Worker;

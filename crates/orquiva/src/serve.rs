@@ -13,13 +13,16 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let _lock = lock(data)?;
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
-    let node = base.node_under(url.clone(), network.rules()).await?;
+    let node = base.node_under(url.clone(), network.rules()?).await?;
     println!("Orquiva listens on {}", address(&listener)?);
     if network.public_url.is_some() {
         tracing::info!("clients reach it at {url}, the issuer of every token");
     }
     if network.allow_private_webhooks {
         tracing::warn!("webhooks may go to private addresses: do not expose this server to the Internet");
+    }
+    if let Some(proxy) = &network.egress_proxy {
+        tracing::info!("webhooks leave through the proxy {proxy}");
     }
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(run(node, listener, stopped));

@@ -1,11 +1,16 @@
 //! What an operator can set. With nothing set at all it runs: embedded database, `./orquiva-data`, port 8080.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use orquiva_core::network::{Network as IpNetwork, Networks};
+use orquiva_core::webhook::address::Reach;
+use orquiva_delivery::{Egress, Proxy};
 use orquiva_web::TokenLimits;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// Where the data is.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +44,15 @@ pub struct Network {
     /// Let webhooks go to plain http and to private addresses: for a laptop or a lab, never on the Internet
     #[arg(long, env = "ORQUIVA_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
+    /// Inner networks that webhooks may go to besides the Internet, parted by commas: 10.20.0.0/16
+    #[arg(long, env = "ORQUIVA_ALLOWED_NETWORKS", value_delimiter = ',')]
+    pub allowed_networks: Vec<IpNetwork>,
+    /// HTTP proxy that webhooks leave through: http://user:password@proxy.example:3128
+    #[arg(long, env = "ORQUIVA_EGRESS_PROXY", hide_env_values = true)]
+    pub egress_proxy: Option<Proxy>,
+    /// File with certificates (PEM) of authorities that receivers may have theirs from, besides those of this machine
+    #[arg(long, env = "ORQUIVA_EXTRA_AUTHORITIES", value_name = "FILE")]
+    pub extra_authorities: Option<PathBuf>,
     /// Proxies in front, as addresses or networks parted by commas: their X-Forwarded-For is believed
     #[arg(long, env = "ORQUIVA_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNetwork>,
@@ -53,8 +67,8 @@ pub struct Network {
 /// What a server lets in and out.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Whether webhooks may go to plain `http` and inner networks.
-    pub allow_private_webhooks: bool,
+    /// How webhooks go out, and where to.
+    pub egress: Egress,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Networks,
     /// How often tokens may be asked for.
@@ -63,16 +77,28 @@ pub struct Rules {
 
 impl Network {
     /// What the server lets in and out.
-    pub fn rules(&self) -> Rules {
-        Rules {
-            allow_private_webhooks: self.allow_private_webhooks,
+    pub fn rules(&self) -> anyhow::Result<Rules> {
+        Ok(Rules {
+            egress: Egress {
+                reach: Reach::new(self.allow_private_webhooks, self.allowed_networks.clone().into()),
+                proxy: self.egress_proxy.clone(),
+                authorities: self.extra_authorities.as_deref().map_or(Ok(Vec::new()), authorities)?,
+                ..Egress::default()
+            },
             trusted_proxies: self.trusted_proxies.clone().into(),
             token_limits: TokenLimits {
                 per_client: self.tokens_per_client,
                 per_address: self.tokens_per_address,
             },
-        }
+        })
     }
+}
+
+fn authorities(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
+    let found = read().with_context(|| format!("{} cannot be read as certificates (PEM)", file.display()))?;
+    ensure!(!found.is_empty(), "{} has no certificate in it (PEM)", file.display());
+    Ok(found)
 }
 
 /// What is written to the log, and how.

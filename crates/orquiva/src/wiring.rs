@@ -10,10 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use orquiva_core::chance::SystemChance;
 use orquiva_core::id::Mint;
+use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::time::SystemClock;
+use orquiva_core::webhook::address::Reach;
 use orquiva_core::{Chance, Clock, Secret};
-use orquiva_delivery::{Client, Worker};
+use orquiva_delivery::{Client, Egress, Worker};
 use orquiva_people::Scheduler;
 use orquiva_store::{Store, StoreError, authority};
 use orquiva_web::{App, Tokens};
@@ -93,12 +95,14 @@ impl Base {
 
     /// The web and the worker, reached at `public_url`, under the usual rules.
     pub async fn node(&self, public_url: String, allow_private_webhooks: bool) -> anyhow::Result<Node> {
-        self.node_under(public_url, Rules { allow_private_webhooks, ..Rules::default() }).await
+        let egress =
+            Egress { reach: Reach::new(allow_private_webhooks, Networks::default()), ..Egress::default() };
+        self.node_under(public_url, Rules { egress, ..Rules::default() }).await
     }
 
     /// The web and the worker, reached at `public_url`.
     pub async fn node_under(&self, public_url: String, rules: Rules) -> anyhow::Result<Node> {
-        let Rules { allow_private_webhooks, trusted_proxies, token_limits } = rules;
+        let Rules { egress, trusted_proxies, token_limits } = rules;
         let Self { store, clock, chance, mint, key } = self;
         let public_url = public_url.trim_end_matches('/').to_owned();
         let (wake, routed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -123,7 +127,7 @@ impl Base {
             wake: wake.clone(),
             routed: routed.clone(),
             public_url,
-            allow_private_webhooks,
+            allow_private_webhooks: egress.reach.is_everything(),
             trusted_proxies,
             token_limits,
         });
@@ -134,7 +138,7 @@ impl Base {
             chance: chance.clone(),
             mint: mint.clone(),
             key: key.clone(),
-            client: Client::new(allow_private_webhooks)?,
+            client: Client::new(&egress, clock.clone())?,
             wake,
             routed,
         });

@@ -2,12 +2,49 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::network::Networks;
+
+/// What webhooks may reach: the public Internet, and what the operator adds to it.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    everything: bool,
+    networks: Networks,
+}
+
+impl Reach {
+    /// With `everything` inner networks are reached too, otherwise only those of `networks`.
+    pub fn new(everything: bool, networks: Networks) -> Self {
+        Self { everything, networks }
+    }
+
+    /// Whether every address may be reached, also by plain `http`.
+    pub fn is_everything(&self) -> bool {
+        self.everything
+    }
+
+    /// Whether a connection may be made to `ip`.
+    pub fn admits(&self, ip: IpAddr) -> bool {
+        self.everything || is_public(ip) || self.networks.contain(ip)
+    }
+
+    /// Whether a host name can lead to what may be reached; what it resolves to is checked at each connection.
+    pub fn admits_name(&self, name: &str) -> bool {
+        self.everything || !self.networks.is_empty() || is_public_name(name)
+    }
+
+    /// Whether `ip` is in a network of the operator's.
+    pub fn is_inner(&self, ip: IpAddr) -> bool {
+        self.networks.contain(ip)
+    }
+}
+
 /// Networks of IPv4 that are not the public Internet: IANA's special-purpose registry, multicast and class E.
 const V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(168, 63, 129, 16), 32), // a cloud's own services, behind an address that looks public
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 0, 0, 0), 24),
@@ -60,6 +97,7 @@ pub fn is_public_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn inner_networks_are_refused_in_every_notation() {
@@ -93,12 +131,51 @@ mod tests {
             "ff02::1",
             "5f00::1",
             "3fff::1",
+            "168.63.129.16",
+            "100.100.100.200",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "2001:20::1",
+            "2620:4f:8000::1",
+            "::ffff:0:127.0.0.1",
         ] {
             assert!(!is_public(ip.parse().expect("an address")), "{ip}");
         }
         for ip in ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450:4003::1"]
         {
             assert!(is_public(ip.parse().expect("an address")), "{ip}");
+        }
+    }
+
+    #[test]
+    fn an_operator_opens_single_networks() {
+        let lab = Reach::new(false, "10.0.0.0/8 fd00::/8".parse().expect("networks"));
+        for (ip, admitted) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("fd00::1", true),
+            ("1.1.1.1", true),
+            ("127.0.0.1", false),
+            ("192.168.0.1", false),
+            ("169.254.169.254", false),
+        ] {
+            assert_eq!(lab.admits(ip.parse().expect("an address")), admitted, "{ip}");
+        }
+        assert!(lab.admits_name("hooks.lan") && !Reach::default().admits_name("hooks.lan"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_inner_address_hides_in_no_notation(at in 0..V4.len(), host in any::<u32>()) {
+            let (network, bits) = V4[at];
+            let inner = network.to_bits() | (host & u32::MAX.checked_shr(bits).unwrap_or(0));
+            prop_assert!(!is_public(IpAddr::V4(inner.into())));
+            let [low, high] = [u128::from(inner), u128::from(inner) << 80];
+            for prefix in [0, 0xffff << 32, 0xffff << 48, 0x64_ff9b << 96, 0x64_ff9b_0001 << 80] {
+                prop_assert!(!is_public(IpAddr::V6((prefix | low).into())), "{prefix:x}");
+            }
+            prop_assert!(!is_public(IpAddr::V6(((0x2002 << 112) | high).into())), "6to4");
+            prop_assert!(!is_public(IpAddr::V6(((0x2001_u128 << 112) | (low ^ 0xffff_ffff)).into())), "Teredo");
         }
     }
 

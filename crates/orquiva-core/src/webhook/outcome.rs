@@ -39,10 +39,25 @@ pub enum Failure {
     Connect,
     /// No TLS: certificate, version or cipher.
     Tls,
-    /// Not done within the time for the whole exchange.
-    Timeout,
+    /// Not done in time.
+    Timeout(Phase),
     /// The exchange broke off, or was no HTTP.
     Protocol,
+}
+
+/// How far an exchange had come when its time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking up the name.
+    Dns,
+    /// Connecting.
+    Connect,
+    /// Agreeing on TLS.
+    Tls,
+    /// Sending the request and waiting for the head of the answer.
+    Answer,
+    /// Reading the body of the answer.
+    Body,
 }
 
 impl Failure {
@@ -53,7 +68,11 @@ impl Failure {
             Self::PrivateAddress => "private_address",
             Self::Connect => "connect",
             Self::Tls => "tls",
-            Self::Timeout => "timeout",
+            Self::Timeout(Phase::Dns) => "timeout_dns",
+            Self::Timeout(Phase::Connect) => "timeout_connect",
+            Self::Timeout(Phase::Tls) => "timeout_tls",
+            Self::Timeout(Phase::Answer) => "timeout_answer",
+            Self::Timeout(Phase::Body) => "timeout_body",
             Self::Protocol => "protocol",
         }
     }
@@ -132,8 +151,13 @@ mod tests {
         prop_oneof![
             (100_u16..600, prop::option::of(0_i64..1_000_000))
                 .prop_map(|(code, retry_after)| Answer::Status { code, retry_after }),
-            prop::sample::select(vec![Failure::Dns, Failure::Connect, Failure::Tls, Failure::Timeout])
-                .prop_map(Answer::Failed),
+            prop::sample::select(vec![
+                Failure::Dns,
+                Failure::Connect,
+                Failure::Tls,
+                Failure::Timeout(Phase::Body)
+            ])
+            .prop_map(Answer::Failed),
         ]
     }
 
