@@ -14,14 +14,22 @@ use crate::text::nearest;
 pub const API_VERSION: &str = "v1";
 
 macro_rules! types {
-    ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
+    ($(#[doc = $what:literal] $name:ident $text:literal,)*) => {
         /// What an event tells of.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum EventType { $($(#[$doc])* $name,)* }
+        pub enum EventType { $(#[doc = $what] $name,)* }
 
         impl EventType {
             /// Every type, as it stands in JSON.
             pub const ALL: &'static [&'static str] = &[$($text,)*];
+
+            /// Every type, for the reference.
+            pub const EACH: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What an event of this type tells, for the reference.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$name => $what.trim_ascii(),)* }
+            }
 
             /// As it stands in JSON and SQL.
             pub fn as_str(self) -> &'static str {

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+    ($(#[doc = $what:literal] $name:ident $text:literal;)*) => {
         /// One right of an API client.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Scope { $($(#[$doc])* $name,)* }
+        pub enum Scope { $(#[doc = $what] $name,)* }
 
         impl Scope {
             /// Every scope there is, in the order in which they are written.
@@ -17,6 +17,11 @@ macro_rules! scopes {
             /// As it stands in requests and tokens.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it allows, for the reference.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$name => $what.trim_ascii(),)* }
             }
 
             /// Reads one scope.
@@ -34,7 +39,7 @@ scopes! {
     EmployeesWrite "employees:write";
     /// See what the law protects: birth date, identity document, home address.
     EmployeesSensitiveRead "employees.sensitive:read";
-    /// Change it.
+    /// Change what the law protects.
     EmployeesSensitiveWrite "employees.sensitive:write";
     /// See departments.
     DepartmentsRead "departments:read";

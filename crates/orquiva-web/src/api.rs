@@ -14,42 +14,33 @@ mod reports;
 mod usage;
 mod webhooks;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// Every route of the API, without its version.
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/employees", get(employees::list).post(employees::create))
-        .route("/employees/batch", post(batch::create))
-        .route("/employees/export", get(export::get))
-        .route("/employees/{id}", get(employees::get).patch(employees::change).delete(employees::delete))
-        .route("/employees/{id}/reports", get(reports::list))
-        .route(
-            "/employees/{id}/terminate",
-            post(employment::terminate).delete(employment::cancel_termination),
-        )
-        .route("/employees/{id}/rehire", post(employment::rehire).delete(employment::cancel_rehire))
-        .route("/employees/by-ref/{system}/{value}", get(employees::by_ref::get).put(employees::by_ref::put))
-        .route("/custom-fields", get(custom_fields::list).post(custom_fields::create))
-        .route(
-            "/custom-fields/{slug}",
-            get(custom_fields::get).patch(custom_fields::change).delete(custom_fields::delete),
-        )
-        .route("/departments", get(departments::list).post(departments::create))
-        .route(
-            "/departments/{id}",
-            get(departments::get).patch(departments::change).delete(departments::delete),
-        )
-        .route("/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/webhooks/{id}", get(webhooks::get).delete(webhooks::delete))
-        .route("/events", get(events::list))
-        .route("/events/stream", get(events::stream))
-        .route("/events/{id}", get(events::get))
-        .route("/deliveries", get(deliveries::list))
-        .route("/me", get(me::get))
-        .route("/me/coverage", get(coverage::get))
-        .route("/usage", get(usage::list))
+/// Every route of the API, without its version, each with its description.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(employees::list, employees::create))
+        .routes(routes!(employees::get, employees::change, employees::delete))
+        .routes(routes!(batch::create))
+        .routes(routes!(export::get))
+        .routes(routes!(reports::list))
+        .routes(routes!(employment::terminate, employment::cancel_termination))
+        .routes(routes!(employment::rehire, employment::cancel_rehire))
+        .routes(routes!(employees::by_ref::get, employees::by_ref::put))
+        .routes(routes!(custom_fields::list, custom_fields::create))
+        .routes(routes!(custom_fields::get, custom_fields::change, custom_fields::delete))
+        .routes(routes!(departments::list, departments::create))
+        .routes(routes!(departments::get, departments::change, departments::delete))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::delete))
+        .routes(routes!(events::list))
+        .routes(routes!(events::stream))
+        .routes(routes!(events::get))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(me::get))
+        .routes(routes!(coverage::get))
+        .routes(routes!(usage::list))
 }

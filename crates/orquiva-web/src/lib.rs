@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod lines;
 mod oauth;
+mod openapi;
 mod params;
 mod pick;
 mod problem;
@@ -38,13 +39,16 @@ use axum::{Router, middleware};
 
 /// Every route. The API is served under `/v1` and, as the company's pinned version, without it.
 pub fn router(app: App) -> Router {
-    let api = api::router()
+    let (api, api_described) = api::router().split_for_parts();
+    let (oauth, oauth_described) = oauth::router().split_for_parts();
+    let api = api
         .route_layer(middleware::from_fn(condition::answer_if_changed))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::authenticate));
     Router::new()
         .nest("/v1", api.clone())
         .merge(api)
-        .merge(oauth::router())
+        .merge(oauth)
+        .merge(openapi::router(api_described, oauth_described))
         .fallback(request::nothing_here)
         .method_not_allowed_fallback(request::wrong_method)
         .with_state(app)

@@ -8,17 +8,18 @@ mod refused;
 mod revocation;
 mod token;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/oauth/token", post(token::issue))
-        .route("/oauth/revoke", post(revocation::revoke))
-        .route("/oauth/introspect", post(introspection::introspect))
-        .route("/.well-known/jwks.json", get(metadata::key_set))
-        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
-        .route("/.well-known/oauth-protected-resource", get(metadata::protected_resource))
+/// Every route about tokens, each with its description.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(token::issue))
+        .routes(routes!(revocation::revoke))
+        .routes(routes!(introspection::introspect))
+        .routes(routes!(metadata::key_set))
+        .routes(routes!(metadata::authorization_server))
+        .routes(routes!(metadata::protected_resource))
 }

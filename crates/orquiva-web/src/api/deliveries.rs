@@ -14,6 +14,15 @@ use crate::params::Params;
 use crate::problem::Problem;
 
 /// The deliveries of the company, the newest first, each with its attempts.
+#[utoipa::path(
+    get,
+    path = "/deliveries",
+    tag = "Deliveries",
+    operation_id = "listDeliveries",
+    security(("client" = ["webhooks:manage"])),
+    params(("webhookId", Query), ("eventId", Query), ("state", Query)),
+    responses((status = 200, body = ref("DeliveryPage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,

@@ -19,6 +19,15 @@ use crate::problem::Problem;
 use crate::terms::Terms;
 
 /// Creates a department and announces it as `department.created`.
+#[utoipa::path(
+    post,
+    path = "/departments",
+    tag = "Departments",
+    operation_id = "createDepartment",
+    security(("client" = ["departments:write"])),
+    request_body = ref("NewDepartment"),
+    responses((status = 201, body = ref("Department")))
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -37,6 +46,14 @@ pub(super) async fn create(
 }
 
 /// One department.
+#[utoipa::path(
+    get,
+    path = "/departments/{id}",
+    tag = "Departments",
+    operation_id = "getDepartment",
+    security(("client" = ["departments:read"])),
+    responses((status = 200, body = ref("Department")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -51,6 +68,15 @@ pub(super) async fn get(
 }
 
 /// The departments of the company, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/departments",
+    tag = "Departments",
+    operation_id = "listDepartments",
+    security(("client" = ["departments:read"])),
+    params(("parentId", Query), ("name", Query), ("code", Query)),
+    responses((status = 200, body = ref("DepartmentPage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -78,6 +104,15 @@ pub(super) async fn list(
 }
 
 /// Changes a department by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+#[utoipa::path(
+    patch,
+    path = "/departments/{id}",
+    tag = "Departments",
+    operation_id = "changeDepartment",
+    security(("client" = ["departments:write"])),
+    request_body = ref("DepartmentPatch"),
+    responses((status = 200, body = ref("Department")))
+)]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -98,6 +133,15 @@ pub(super) async fn change(
 }
 
 /// Removes a department; with `replaceWith` another one takes its place, its people and what stands under it.
+#[utoipa::path(
+    delete,
+    path = "/departments/{id}",
+    tag = "Departments",
+    operation_id = "deleteDepartment",
+    security(("client" = ["departments:write"])),
+    params(("replaceWith", Query)),
+    responses((status = 204))
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,

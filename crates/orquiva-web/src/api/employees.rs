@@ -24,6 +24,15 @@ use crate::view::{View, may_write};
 pub(super) use list::list;
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
+#[utoipa::path(
+    post,
+    path = "/employees",
+    tag = "Employees",
+    operation_id = "createEmployee",
+    security(("client" = ["employees:write"])),
+    request_body = ref("NewEmployee"),
+    responses((status = 201, body = ref("Employee")))
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -42,6 +51,14 @@ pub(super) async fn create(
 }
 
 /// One employee.
+#[utoipa::path(
+    get,
+    path = "/employees/{id}",
+    tag = "Employees",
+    operation_id = "getEmployee",
+    security(("client" = ["employees:read"])),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -59,6 +76,15 @@ pub(super) async fn get(
 }
 
 /// Changes an employee by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+#[utoipa::path(
+    patch,
+    path = "/employees/{id}",
+    tag = "Employees",
+    operation_id = "changeEmployee",
+    security(("client" = ["employees:write"])),
+    request_body = ref("EmployeePatch"),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -80,6 +106,14 @@ pub(super) async fn change(
 }
 
 /// Removes an employee and announces it as `employee.deleted`.
+#[utoipa::path(
+    delete,
+    path = "/employees/{id}",
+    tag = "Employees",
+    operation_id = "deleteEmployee",
+    security(("client" = ["employees:write"])),
+    responses((status = 204))
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,

@@ -22,6 +22,14 @@ use crate::problem::Problem;
 const JSON: (header::HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
 /// One event, byte for byte as webhooks carry it.
+#[utoipa::path(
+    get,
+    path = "/events/{id}",
+    tag = "Events",
+    operation_id = "getEvent",
+    security(("client" = ["events:read"])),
+    responses((status = 200, body = ref("Event")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -38,6 +46,15 @@ pub(super) async fn get(
 
 /// The events after `after` that were asked for, in order: from the oldest that is kept, if it is not there.
 /// `nextAfter` is where to go on, also when nothing came or nothing of what was asked for.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "Events",
+    operation_id = "listEvents",
+    security(("client" = ["events:read"])),
+    params(("types", Query), ("after", Query)),
+    responses((status = 200, body = ref("EventPage")), (status = 410))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -65,6 +82,15 @@ pub(super) async fn list(
 }
 
 /// Events as they happen, as Server-Sent Events: after `Last-Event-ID`, after `after`, or from now on.
+#[utoipa::path(
+    get,
+    path = "/events/stream",
+    tag = "Events",
+    operation_id = "streamEvents",
+    security(("client" = ["events:read"])),
+    params(("types", Query), ("after", Query)),
+    responses((status = 200, body = ref("EventStream"), content_type = "text/event-stream"), (status = 410))
+)]
 pub(super) async fn stream(
     State(app): State<App>,
     caller: Caller,

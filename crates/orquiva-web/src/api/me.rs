@@ -12,6 +12,13 @@ use crate::params::Params;
 use crate::problem::Problem;
 
 /// The company, the client and the limits of whoever asks. It takes no scope.
+#[utoipa::path(
+    get,
+    path = "/me",
+    tag = "Account",
+    operation_id = "getMe",
+    responses((status = 200, body = ref("Me")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,

@@ -15,6 +15,14 @@ use crate::problem::Problem;
 
 /// The minutes in which a client did something, the newest first. It takes no scope: what a company used is no
 /// secret to its own clients, who share one budget.
+#[utoipa::path(
+    get,
+    path = "/usage",
+    tag = "Account",
+    operation_id = "listUsage",
+    params(("from", Query), ("to", Query), ("clientId", Query)),
+    responses((status = 200, body = ref("UsageMinutePage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,

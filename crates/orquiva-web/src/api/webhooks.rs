@@ -21,6 +21,15 @@ use crate::problem::Problem;
 use crate::terms::Terms;
 
 /// Creates an endpoint. Its secret is in this answer and in no other.
+#[utoipa::path(
+    post,
+    path = "/webhooks",
+    tag = "Webhooks",
+    operation_id = "createWebhook",
+    security(("client" = ["webhooks:manage"])),
+    request_body = ref("NewWebhook"),
+    responses((status = 201, body = ref("CreatedWebhook")))
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -67,6 +76,14 @@ pub(super) async fn create(
 }
 
 /// One endpoint.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "getWebhook",
+    security(("client" = ["webhooks:manage"])),
+    responses((status = 200, body = ref("Webhook")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -80,6 +97,14 @@ pub(super) async fn get(
 }
 
 /// The endpoints of the company, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/webhooks",
+    tag = "Webhooks",
+    operation_id = "listWebhooks",
+    security(("client" = ["webhooks:manage"])),
+    responses((status = 200, body = ref("WebhookPage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -102,6 +127,14 @@ pub(super) async fn list(
 }
 
 /// Removes an endpoint. What still waits for it is cancelled, and stays in the log.
+#[utoipa::path(
+    delete,
+    path = "/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "deleteWebhook",
+    security(("client" = ["webhooks:manage"])),
+    responses((status = 204))
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,

@@ -10,6 +10,15 @@ use super::refused::{Refused, with_no_store};
 use crate::app::App;
 
 /// Tells of a token, or that it is not active: unknown, ended, revoked and another company's look the same.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    tag = "OAuth",
+    operation_id = "introspectToken",
+    security((), ("credentials" = [])),
+    request_body(content = ref("TokenQuestion"), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = ref("Introspection")))
+)]
 pub(super) async fn introspect(State(app): State<App>, request: Request) -> Response {
     match tell(&app, request).await {
         Ok(told) => with_no_store(StatusCode::OK, told),

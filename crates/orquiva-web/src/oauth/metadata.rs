@@ -18,12 +18,28 @@ const DOCUMENTATION: &str = "https://docs.orquiva.com";
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 /// The public keys.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "OAuth",
+    operation_id = "getKeySet",
+    security(()),
+    responses((status = 200, body = ref("KeySet")))
+)]
 pub(super) async fn key_set(State(app): State<App>) -> Response {
     public(app.tokens.key_set())
 }
 
 /// The endpoints and what they can do. There is no authorization endpoint, and strict clients want
 /// `response_types_supported` all the same.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "OAuth",
+    operation_id = "getAuthorizationServer",
+    security(()),
+    responses((status = 200, body = ref("AuthorizationServer")))
+)]
 pub(super) async fn authorization_server(State(app): State<App>) -> Response {
     let issuer = &app.public_url;
     public(json!({
@@ -47,6 +63,14 @@ pub(super) async fn authorization_server(State(app): State<App>) -> Response {
 }
 
 /// The API, and who issues tokens for it.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-protected-resource",
+    tag = "OAuth",
+    operation_id = "getProtectedResource",
+    security(()),
+    responses((status = 200, body = ref("ProtectedResource")))
+)]
 pub(super) async fn protected_resource(State(app): State<App>) -> Response {
     let url = &app.public_url;
     public(json!({

@@ -10,6 +10,15 @@ use crate::app::App;
 
 /// Ends a token: on this node at once, on every node within a second. A token that is none, or has ended, is as
 /// good as revoked: 200.
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    tag = "OAuth",
+    operation_id = "revokeToken",
+    security((), ("credentials" = [])),
+    request_body(content = ref("TokenQuestion"), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200))
+)]
 pub(super) async fn revoke(State(app): State<App>, request: Request) -> Response {
     match end(&app, request).await {
         Ok(()) => (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response(),

@@ -14,6 +14,15 @@ use crate::caller::only_proof;
 use crate::tokens::LIFETIME;
 
 /// Gives a token for a client's id and secret, or for what it signed.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    tag = "OAuth",
+    operation_id = "issueToken",
+    security((), ("credentials" = [])),
+    request_body(content = ref("TokenRequest"), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = ref("Token")))
+)]
 pub(super) async fn issue(State(app): State<App>, request: Request) -> Response {
     match answer(&app, request).await {
         Ok(token) => with_no_store(StatusCode::OK, token),

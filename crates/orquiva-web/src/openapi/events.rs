@@ -1,0 +1,276 @@
+//! The schemas of events, of the endpoints that they go to and of their deliveries; and the `webhooks` of the
+//! document: what each type looks like when it arrives.
+
+use orquiva_core::event::{API_VERSION, EventType};
+use orquiva_store::delivery::State;
+use serde_json::{Map, Value, json};
+
+use super::people::{self, COMPANY, MOMENT};
+use super::shapes::{
+    By, Resource, address, count, field, id, list, map, moment, nullable, object, refer, said, string, text,
+    whole, word,
+};
+
+const EVENT: &str = "evt_01KDVFA1548CR9TPWA4RSS4BJ9";
+const WEBHOOK: &str = "whk_01KDVFA15R8CR9TPWA4RSS4BJA";
+const DELIVERY: &str = "dlv_01KDVFA16B8CR9TPWA4RSS4BJB";
+const CLIENT: &str = "cli_01KDVFA16Y8CR9TPWA4RSS4BJC";
+
+/// Where events go.
+pub(super) fn webhook() -> Resource {
+    let patterns = || json!({ "type": "array", "items": string(), "minItems": 1, "maxItems": 50 });
+    Resource {
+        name: "Webhook",
+        what: "An endpoint to which events go.",
+        fields: vec![
+            field("id", By::Server, id("whk"), "Its id, never used again.", WEBHOOK),
+            field(
+                "url",
+                By::Needed,
+                address(),
+                "Where deliveries go: https, to a public address.",
+                "https://hooks.acme.es/orquiva",
+            ),
+            field(
+                "events",
+                By::Needed,
+                patterns(),
+                "What it is subscribed to: types (`employee.created`), all types of a resource (`employee.*`), or all (`*`).",
+                json!(["employee.*"]),
+            ),
+            field("description", By::Client, text(500), "What it is for.", "CRM"),
+            field(
+                "maxConcurrency",
+                By::Either,
+                whole(1, 32),
+                "Most deliveries under way at the same time.",
+                4,
+            ),
+            field(
+                "status",
+                By::Server,
+                word(&["enabled", "disabled"]),
+                "`disabled` after a 410, or five days without a success.",
+                "enabled",
+            ),
+            field("disabledReason", By::ServerOrNone, string(), "Why it is disabled.", Value::Null),
+            field("createdAt", By::Server, moment(), "When it was created.", MOMENT),
+        ],
+        new: json!({ "url": "https://hooks.acme.es/orquiva", "events": ["employee.*"] }),
+        patch: json!({ "events": ["*"] }),
+    }
+}
+
+/// An endpoint in the one answer that shows its secret.
+fn created_webhook() -> Value {
+    let mut schema = webhook().shown();
+    let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    schema["description"] =
+        "An endpoint that was just created, with its secret: keep it, it is shown this once.".into();
+    schema["properties"]["secret"] = said(string(), "Signs the deliveries.");
+    schema["examples"][0]["secret"] = secret.into();
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push("secret".into());
+    }
+    schema
+}
+
+/// The schemas of this file, by name.
+pub(super) fn schemas() -> Vec<(String, Value)> {
+    let attempt = object(
+        "One attempt to deliver an event.",
+        &[
+            ("number", whole(1, 1_000), "Counts from 1.", json!(1)),
+            ("startedAt", moment(), "When it began.", json!(MOMENT)),
+            ("durationMs", count(), "How long it took.", json!(41)),
+            ("status", nullable(whole(100, 599)), "The HTTP status, if there was an answer.", json!(200)),
+            ("error", nullable(string()), "Why there was none.", Value::Null),
+            ("response", nullable(string()), "The beginning of the answer's body.", json!("ok")),
+        ],
+    );
+    let example = attempt["examples"][0].clone();
+    let delivery = object(
+        "One event on its way to one endpoint.",
+        &[
+            ("id", id("dlv"), "Its id.", json!(DELIVERY)),
+            ("webhookId", id("whk"), "The endpoint.", json!(WEBHOOK)),
+            ("eventId", id("evt"), "The event.", json!(EVENT)),
+            ("eventType", string(), "What the event tells of.", json!("employee.created")),
+            ("state", word(State::ALL), "How it stands.", json!("delivered")),
+            ("nextAttemptAt", nullable(moment()), "When it is tried again, while it waits.", Value::Null),
+            ("attempts", list(refer("Attempt")), "What was tried.", json!([example])),
+            ("createdAt", moment(), "When the event was routed.", json!(MOMENT)),
+            ("doneAt", nullable(moment()), "When it ended.", json!(MOMENT)),
+        ],
+    );
+    let mut schemas = vec![
+        ("CreatedWebhook".to_owned(), created_webhook()),
+        ("Attempt".to_owned(), attempt),
+        ("Delivery".to_owned(), delivery),
+        ("Event".to_owned(), any_event()),
+        ("EventPage".to_owned(), page()),
+        ("EventStream".to_owned(), stream()),
+    ];
+    schemas.extend(EventType::EACH.iter().map(|kind| (name(*kind), event(*kind))));
+    schemas
+}
+
+/// The name of the schema of a type of event: `EmployeeCreatedEvent`.
+fn name(kind: EventType) -> String {
+    let mut name = String::new();
+    for part in kind.as_str().split(['.', '_']) {
+        name.extend(part.chars().take(1).map(|letter| letter.to_ascii_uppercase()));
+        name.extend(part.chars().skip(1));
+    }
+    name + "Event"
+}
+
+/// What events of a type tell of.
+fn subject(kind: EventType) -> Resource {
+    match kind.as_str().split('.').next() {
+        Some("department") => people::department(),
+        Some("webhook_endpoint" | "webhook") => webhook(),
+        Some(_) | None => people::employee(),
+    }
+}
+
+/// Whether events of a type tell what changed.
+fn tells_changes(kind: EventType) -> bool {
+    kind.as_str().ends_with(".updated")
+}
+
+fn event(kind: EventType) -> Value {
+    let subject = subject(kind);
+    let mut schema = json!({
+        "type": "object",
+        "description": kind.what(),
+        "required": ["id", "type", "timestamp", "sequence", "apiVersion", "companyId", "actor", "data"],
+        "properties": {
+            "id": said(id("evt"), "Its id: drop what comes twice by it."),
+            "type": { "const": kind.as_str(), "type": "string" },
+            "timestamp": said(moment(), "When it happened."),
+            "sequence": said(whole(1, i64::MAX), "Its place in the company's log, without gaps, in the order of the commits."),
+            "apiVersion": said(word(&[API_VERSION]), "The version whose shapes `data` has."),
+            "companyId": said(id("cmp"), "Whose event it is."),
+            "actor": refer("Actor"),
+            "data": said(refer(subject.name), "The resource as it is after the event; a removed one as it was before."),
+        },
+    });
+    if tells_changes(kind) {
+        schema["properties"]["changed"] = said(list(string()), "The names of the fields that changed.");
+        schema["properties"]["previous"] = said(map(json!({})), "What they were.");
+    }
+    schema["examples"] = json!([example(kind)]);
+    schema
+}
+
+/// A real event of this type.
+fn example(kind: EventType) -> Value {
+    let mut data = subject(kind).example();
+    if kind.as_str() == "webhook_endpoint.disabled" {
+        data["status"] = "disabled".into();
+        data["disabledReason"] = "gone".into();
+    }
+    let actor = match subject(kind).name {
+        "Webhook" => json!({ "type": "system" }),
+        _ => json!({ "type": "client", "id": CLIENT }),
+    };
+    let mut event = json!({
+        "id": EVENT,
+        "type": kind.as_str(),
+        "timestamp": MOMENT,
+        "sequence": 42,
+        "apiVersion": API_VERSION,
+        "companyId": COMPANY,
+        "actor": actor,
+        "data": data,
+    });
+    if tells_changes(kind) {
+        let field = if data.get("jobTitle").is_some() { "jobTitle" } else { "code" };
+        event["data"]["version"] = 2.into();
+        event["changed"] = json!([field]);
+        event["previous"] = json!({ field: null });
+    }
+    event
+}
+
+fn any_event() -> Value {
+    let each = EventType::EACH.iter();
+    let mapping: Map<_, _> =
+        each.clone().map(|kind| (kind.as_str().to_owned(), refer(&name(*kind))["$ref"].clone())).collect();
+    json!({
+        "description": "What happened, once and in its place of the company's log.",
+        "oneOf": each.map(|kind| refer(&name(*kind))).collect::<Vec<_>>(),
+        "discriminator": { "propertyName": "type", "mapping": mapping },
+        "examples": [example(EventType::EmployeeCreated)],
+    })
+}
+
+fn page() -> Value {
+    object(
+        "A page of the log.",
+        &[
+            (
+                "data",
+                list(refer("Event")),
+                "The events, in order.",
+                json!([example(EventType::EmployeeCreated)]),
+            ),
+            (
+                "hasMore",
+                json!({ "type": "boolean" }),
+                "Whether more of them are there already.",
+                json!(false),
+            ),
+            ("nextAfter", count(), "Where to go on: the next `after`.", json!(42)),
+        ],
+    )
+}
+
+fn stream() -> Value {
+    let data = example(EventType::EmployeeCreated);
+    json!({
+        "type": "string",
+        "description": "Server-Sent Events: `id` is the sequence, `data` an `Event` as one line of JSON; comments keep it open.",
+        "examples": [format!("id: 42\ndata: {data}\n\n")],
+    })
+}
+
+/// The `webhooks` of the document: one for each type, as it arrives at an endpoint.
+pub(super) fn webhooks() -> Value {
+    let each =
+        EventType::EACH.iter().map(|kind| (kind.as_str().to_owned(), json!({ "post": arrival(*kind) })));
+    Value::Object(each.collect())
+}
+
+fn arrival(kind: EventType) -> Value {
+    let header = |name: &str, what: &str, example: &str| json!({ "name": name, "in": "header", "required": true, "description": what, "schema": string(), "example": example });
+    json!({
+        "tags": ["Webhooks"],
+        "summary": kind.what().trim_end_matches('.'),
+        "description": "Sent at least once to each endpoint that is subscribed to it. Check the signature over the \
+            raw body before reading it, answer within 15 seconds, and drop what comes twice by the event's `id`.",
+        "operationId": format!("on{}", name(kind)),
+        "security": [],
+        "parameters": [
+            header("X-Orq-Signature", "`t=<unix>,v1=<hex>`: HMAC-SHA256 of `<t>.<body>` under the whole secret; one `v1` for each live secret.", "t=1767225600,v1=b6828bfa1fadbb127e50a9f1f14e419e35ce20cebb1766e73ce552cdf829b810"),
+            header("webhook-id", "The event's id (Standard Webhooks).", EVENT),
+            header("webhook-timestamp", "When it was sent, in seconds since 1970.", "1767225600"),
+            header("webhook-signature", "`v1,<base64>`: the signature of Standard Webhooks.", "v1,UqNqWGKP948Qic0jhbU9ovQsRUR7dbqkBVIT+TaLukE="),
+            header("X-Orq-Event-Type", "The event's type.", kind.as_str()),
+            header("X-Orq-Delivery", "The delivery's id.", DELIVERY),
+            header("X-Orq-Attempt", "Counts the attempts, from 1.", "1"),
+        ],
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": { "schema": refer(&name(kind)), "example": example(kind) } },
+        },
+        "responses": {
+            "2XX": { "description": "It has arrived." },
+            "410": { "description": "Nothing is to be sent here any more: the endpoint is disabled." },
+            "429": { "description": "Later: after `Retry-After`, without spending an attempt." },
+            "503": { "description": "Later: after `Retry-After`, without spending an attempt." },
+            "default": { "description": "Not delivered; it is tried again." },
+        },
+    })
+}

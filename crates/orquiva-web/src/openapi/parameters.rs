@@ -1,0 +1,100 @@
+//! The parameters, each described once: a handler only names those of its query.
+
+use orquiva_core::employee::Status;
+use orquiva_store::delivery::State;
+use serde_json::{Value, json};
+
+use super::people::{DEPARTMENT, EMPLOYEE, MOMENT};
+use super::shapes::{day, id, moment, string, text, whole, word};
+
+/// Form, meaning and example of a parameter.
+type Known = (Value, &'static str, Value);
+
+/// The parameters of queries. Where one name means two things, its path stands before it.
+fn query(path: &str, name: &str) -> Option<Known> {
+    let known = match name {
+        "limit" => (whole(1, 200), "Most entries of a page; 50 if it is not there.", json!(50)),
+        "cursor" => (
+            string(),
+            "Where to go on: `nextCursor` of the page before, under the same filters.",
+            Value::Null,
+        ),
+        "dryRun" => (json!({ "type": "boolean" }), "Answers what would be, and stores nothing.", Value::Null),
+        "after" => (whole(0, i64::MAX), "A sequence: only what came after it.", json!(0)),
+        "types" => {
+            (string(), "Types or patterns of them, parted by commas.", json!("employee.*,department.created"))
+        }
+        "department" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
+        "departmentId" => (id("dep"), "In this department.", json!(DEPARTMENT)),
+        "parentId" => (id("dep"), "Directly under this department.", json!(DEPARTMENT)),
+        "replaceWith" => (id("dep"), "The department that takes the place of the removed one.", Value::Null),
+        "name" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
+        "code" => (text(64), "By code.", json!("VEN")),
+        "status" => (word(Status::ALL), "Who stands so.", json!("active")),
+        "email" => (json!({ "type": "string", "format": "email" }), "By work e-mail.", json!("ana@acme.es")),
+        "externalRef" => {
+            (text(320), "By what another system calls them: `system:value`.", json!("stripe_id:cus_1"))
+        }
+        "webhookId" => (id("whk"), "To this endpoint.", Value::Null),
+        "eventId" => (id("evt"), "Of this event.", Value::Null),
+        "state" => (word(State::ALL), "Those that stand so.", json!("failed")),
+        "clientId" => (id("cli"), "Of this client.", Value::Null),
+        "from" if path == "/v1/usage" => (moment(), "From this minute on.", json!(MOMENT)),
+        "to" if path == "/v1/usage" => (moment(), "Before this moment.", Value::Null),
+        "from" => (day(), "From this day on.", Value::Null),
+        _ => return None,
+    };
+    Some(known)
+}
+
+/// The parameters of paths.
+fn path(path: &str, name: &str) -> Option<Known> {
+    let kinds = [
+        ("/v1/employees/", "emp", EMPLOYEE),
+        ("/v1/departments/", "dep", DEPARTMENT),
+        ("/v1/events/", "evt", "evt_01KDVFA1548CR9TPWA4RSS4BJ9"),
+        ("/v1/webhooks/", "whk", "whk_01KDVFA15R8CR9TPWA4RSS4BJA"),
+    ];
+    let kind = kinds.iter().find(|(start, ..)| path.starts_with(start));
+    match (name, kind) {
+        ("id", Some((_, prefix, example))) => Some((id(prefix), "Its id.", json!(example))),
+        _ => None,
+    }
+}
+
+/// A parameter of a path or of a query, in full. One that is not known here is left without a form, and a test
+/// finds it.
+pub(super) fn described(place: &str, at: &str, name: &str) -> Value {
+    let known = if place == "path" { path(at, name) } else { query(at, name) };
+    let mut parameter = json!({ "name": name, "in": place });
+    if let Some((schema, what, example)) = known {
+        parameter["description"] = what.into();
+        if place == "path" {
+            parameter["required"] = true.into();
+        }
+        parameter["schema"] = schema;
+        if !example.is_null() {
+            parameter["example"] = example;
+        }
+    }
+    parameter
+}
+
+/// The parameters that many operations share, by name.
+pub(super) fn shared() -> Value {
+    let header = |name: &str, what: &str, schema: Value| json!({ "name": name, "in": "header", "description": what, "schema": schema });
+    json!({
+        "Limit": described("query", "", "limit"),
+        "Cursor": described("query", "", "cursor"),
+        "DryRun": described("query", "", "dryRun"),
+        "AcceptLanguage": header("Accept-Language", "The language of `title` and `detail`: `es` or `en`.", string()),
+        "IdempotencyKey": header(
+            "Idempotency-Key",
+            "Names the operation: a repeat within 24 hours gets the first one's answer, and nothing is done twice.",
+            json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }),
+        ),
+        "IfMatch": header("If-Match", "An `ETag`: only this version is written to.", string()),
+        "IfNoneMatch": header("If-None-Match", "An `ETag`: 304, and free, if that version is still the present one.", string()),
+        "LastEventId": header("Last-Event-ID", "The last `id` that arrived: goes on after it.", string()),
+    })
+}
