@@ -128,7 +128,8 @@ fn name_schemas(value: &mut Value) {
 /// Every schema that is named, sorted. What is created and changed is described where an operation takes it, and
 /// pages where an operation answers with one.
 fn schemas(paths: &Value) -> Value {
-    let mut all: Map<String, Value> = others::schemas().into_iter().chain(events::schemas()).collect();
+    let mut all: Map<String, Value> =
+        [others::schemas(), events::schemas(), people::schemas()].concat().into_iter().collect();
     for resource in people::resources().into_iter().chain([events::webhook()]) {
         all.insert(resource.name.to_owned(), resource.shown());
         all.insert(format!("New{}", resource.name), resource.created());
@@ -149,14 +150,18 @@ fn schemas(paths: &Value) -> Value {
 
 fn page_of(name: &str, example: &Value) -> Value {
     let next = shapes::nullable(shapes::string());
-    shapes::object(
+    let mut page = shapes::object(
         "A page of a list.",
         &[
             ("data", shapes::list(shapes::refer(name)), "The entries.", json!([example])),
             ("hasMore", shapes::flag(), "Whether there is another page.", json!(false)),
             ("nextCursor", next, "The `cursor` of the next page.", Value::Null),
         ],
-    )
+    );
+    if name == "Employee" {
+        page["properties"]["_meta"] = shapes::said(shapes::refer("Meta"), "What is hidden of each entry.");
+    }
+    page
 }
 
 /// The names of the schemas to which `value` refers.

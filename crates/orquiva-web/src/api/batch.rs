@@ -27,6 +27,15 @@ const OPS: &[&str] = &["create", "update", "delete"];
 
 /// Carries out the items in order: each is stored and announced, or refused, by itself; with `atomic` all are,
 /// or none is. One transaction either way, so that nothing is ever half done.
+#[utoipa::path(
+    post,
+    path = "/employees/batch",
+    tag = "Employees",
+    operation_id = "createBatch",
+    security(("client" = ["employees:write"])),
+    request_body = ref("Batch"),
+    responses((status = 200, body = ref("BatchResult")))
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,

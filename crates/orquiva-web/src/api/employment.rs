@@ -17,6 +17,15 @@ use crate::terms::Terms;
 use crate::view::{View, may_write};
 
 /// Ends an employment, on this day or a later one.
+#[utoipa::path(
+    post,
+    path = "/employees/{id}/terminate",
+    tag = "Employees",
+    operation_id = "terminateEmployee",
+    security(("client" = ["employees:write"])),
+    request_body = ref("Termination"),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn terminate(
     State(app): State<App>,
     caller: Caller,
@@ -37,6 +46,14 @@ pub(super) async fn terminate(
 }
 
 /// Cancels an end that lies ahead.
+#[utoipa::path(
+    delete,
+    path = "/employees/{id}/terminate",
+    tag = "Employees",
+    operation_id = "cancelTermination",
+    security(("client" = ["employees:write"])),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn cancel_termination(
     State(app): State<App>,
     caller: Caller,
@@ -56,6 +73,15 @@ pub(super) async fn cancel_termination(
 }
 
 /// Takes someone on again who had left, on this day or a later one.
+#[utoipa::path(
+    post,
+    path = "/employees/{id}/rehire",
+    tag = "Employees",
+    operation_id = "rehireEmployee",
+    security(("client" = ["employees:write"])),
+    request_body = ref("Rehire"),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn rehire(
     State(app): State<App>,
     caller: Caller,
@@ -75,6 +101,14 @@ pub(super) async fn rehire(
 }
 
 /// Cancels a return that lies ahead.
+#[utoipa::path(
+    delete,
+    path = "/employees/{id}/rehire",
+    tag = "Employees",
+    operation_id = "cancelRehire",
+    security(("client" = ["employees:write"])),
+    responses((status = 200, body = ref("Employee")))
+)]
 pub(super) async fn cancel_rehire(
     State(app): State<App>,
     caller: Caller,

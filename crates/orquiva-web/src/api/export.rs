@@ -29,6 +29,18 @@ const PATIENCE: Patience = Patience { part: Duration::from_secs(30), whole: Dura
 /// that same snapshot: whatever came later, or was committed and waited for its place, has a greater sequence. So
 /// the lines and the events after that number are an exact copy, if an event counts only where its `data.version`
 /// is greater than the copy's.
+#[utoipa::path(
+    get,
+    path = "/employees/export",
+    tag = "Employees",
+    operation_id = "exportEmployees",
+    security(("client" = ["employees:read"])),
+    responses(
+        (status = 200, body = ref("EmployeeLines"), content_type = "application/x-ndjson",
+            headers(("X-Orq-Sequence"), ("X-Orq-Redacted"))),
+        (status = 409)
+    )
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,

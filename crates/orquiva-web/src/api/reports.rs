@@ -15,6 +15,15 @@ use crate::problem::Problem;
 use crate::view::View;
 
 /// Who reports to someone directly, or with `depth=all` through others too, in the order in which they were hired.
+#[utoipa::path(
+    get,
+    path = "/employees/{id}/reports",
+    tag = "Employees",
+    operation_id = "listReports",
+    security(("client" = ["employees:read"])),
+    params(("depth", Query)),
+    responses((status = 200, body = ref("EmployeePage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,

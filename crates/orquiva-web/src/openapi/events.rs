@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::people::{self, COMPANY, MOMENT};
 use super::shapes::{
-    By, Resource, address, count, field, id, list, map, moment, nullable, object, refer, said, string, text,
-    whole, word,
+    By, Resource, address, count, field, flag, id, list, map, moment, nullable, object, refer, said, string,
+    text, whole, word,
 };
 
 const EVENT: &str = "evt_01KDVFA1548CR9TPWA4RSS4BJ9";
@@ -27,10 +27,11 @@ pub(super) fn webhook() -> Resource {
             field(
                 "url",
                 By::Needed,
-                address(),
+                json!({ "type": "string", "format": "uri" }),
                 "Where deliveries go: https, to a public address.",
                 "https://hooks.acme.es/orquiva",
-            ),
+            )
+            .written(address()),
             field(
                 "events",
                 By::Needed,
@@ -45,6 +46,13 @@ pub(super) fn webhook() -> Resource {
                 whole(1, 32),
                 "Most deliveries under way at the same time.",
                 4,
+            ),
+            field(
+                "sensitive",
+                By::Either,
+                flag(),
+                "Whether events carry the sensitive fields too: it takes `employees.sensitive:read` to ask for it.",
+                false,
             ),
             field(
                 "status",
@@ -136,7 +144,8 @@ fn subject(kind: EventType) -> Resource {
 
 /// Whether events of a type tell what changed.
 fn tells_changes(kind: EventType) -> bool {
-    kind.as_str().ends_with(".updated")
+    let kind = kind.as_str();
+    !kind.starts_with("webhook") && !kind.ends_with(".created") && !kind.ends_with(".deleted")
 }
 
 fn event(kind: EventType) -> Value {
@@ -185,8 +194,8 @@ fn example(kind: EventType) -> Value {
         "actor": actor,
         "data": data,
     });
-    if tells_changes(kind) {
-        let field = if data.get("jobTitle").is_some() { "jobTitle" } else { "code" };
+    if kind.as_str().ends_with(".updated") {
+        let field = if event["data"].get("jobTitle").is_some() { "jobTitle" } else { "code" };
         event["data"]["version"] = 2.into();
         event["changed"] = json!([field]);
         event["previous"] = json!({ field: null });

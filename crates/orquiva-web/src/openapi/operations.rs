@@ -76,7 +76,7 @@ impl Work<'_> {
             share("DryRun");
             share("IdempotencyKey");
         }
-        if self.writes() && self.path.ends_with('}') || self.changes_one() {
+        if self.changes_one() {
             share("IfMatch");
         }
         if self.is_read() {
@@ -99,13 +99,11 @@ impl Work<'_> {
     }
 
     fn body(&mut self) {
-        let Some(content) = self.operation["requestBody"]["content"].as_object_mut() else { return };
-        if self.method == "patch"
-            && let Some(json) = content.get("application/json").cloned()
-        {
-            content.insert("application/merge-patch+json".to_owned(), json);
+        let Some(body) = self.operation.get_mut("requestBody") else { return };
+        if self.method == "patch" {
+            body["content"]["application/merge-patch+json"] = body["content"]["application/json"].clone();
         }
-        self.operation["requestBody"]["required"] = true.into();
+        body["required"] = true.into();
     }
 
     fn answers(&mut self) {
@@ -138,8 +136,9 @@ impl Work<'_> {
                 names.extend(["Idempotent-Replayed", "Dry-Run"]);
             }
             names.push("X-Request-Id");
-            answer["headers"] =
-                names.iter().map(|name| ((*name).to_owned(), refer("headers", name))).collect();
+            let own = answer["headers"].as_object().cloned().unwrap_or_default();
+            let names = own.keys().map(String::as_str).chain(names);
+            answer["headers"] = names.map(|name| (name.to_owned(), refer("headers", name))).collect();
         }
         for status in self.failures(&statuses) {
             let name = self.failure(status);
@@ -159,6 +158,9 @@ impl Work<'_> {
         let mut all: Vec<u16> = own.collect();
         if self.path.starts_with("/oauth/") {
             all.extend([400, 401, 429, 503]);
+        }
+        if self.path.starts_with("/.well-known/") {
+            all.push(405);
         }
         if self.is_of_the_api() {
             all.extend([400, 401, 403, 429, 500, 503]);
@@ -273,5 +275,6 @@ pub(super) fn shared_headers() -> Value {
         "Idempotent-Replayed": header("`true` if this answer was given before, and nothing was done now.", "true"),
         "Dry-Run": header("`true` if nothing was stored.", "true"),
         "X-Orq-Sequence": number("The last event that the export contains: go on after it.", 42),
+        "X-Orq-Redacted": header("The fields that are hidden, parted by commas.", "birthDate, nationalId"),
     })
 }

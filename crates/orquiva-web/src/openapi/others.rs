@@ -80,7 +80,25 @@ fn problem() -> Value {
     );
     schema["properties"]["errors"] =
         said(list(refer("FieldError")), "Everything that is wrong with the body or the query.");
+    schema["properties"]["results"] =
+        said(list(json!({ "type": "object" })), "With `batch_refused`: the items for which it was.");
+    schema["properties"]["oldestSequence"] =
+        said(count(), "With `cursor_expired`: the oldest event that is kept.");
     schema["examples"] = json!([example_of(Code::InvalidFields)]);
+    schema
+}
+
+/// The problem of one item among several: the request's name is told once, outside.
+pub(super) fn problem_of_item() -> Value {
+    let mut schema = problem();
+    schema["description"] = "Why it was refused.".into();
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| name != "requestId");
+    }
+    for name in ["requestId", "results", "oldestSequence"] {
+        schema["properties"].as_object_mut().map(|properties| properties.shift_remove(name));
+    }
+    schema.as_object_mut().map(|schema| schema.shift_remove("examples"));
     schema
 }
 

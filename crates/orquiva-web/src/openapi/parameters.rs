@@ -35,6 +35,11 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "externalRef" => {
             (text(320), "By what another system calls them: `system:value`.", json!("stripe_id:cus_1"))
         }
+        "depth" => (
+            word(&["direct", "all"]),
+            "Whether also those who report to them through others.",
+            json!("direct"),
+        ),
         "webhookId" => (id("whk"), "To this endpoint.", Value::Null),
         "eventId" => (id("evt"), "Of this event.", Value::Null),
         "state" => (word(State::ALL), "Those that stand so.", json!("failed")),

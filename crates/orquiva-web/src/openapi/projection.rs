@@ -60,6 +60,8 @@ fn schema(value: &mut Value) {
         choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
         if choices.len() < all {
             let rest = map.shift_remove("anyOf").unwrap_or_default();
+            // `nullable` holds only beside a type, and it is objects that have names.
+            map.insert("type".to_owned(), "object".into());
             map.insert("allOf".to_owned(), rest);
             map.insert("nullable".to_owned(), true.into());
         }
@@ -97,7 +99,7 @@ mod tests {
         let old = json!({
             "type": "object",
             "properties": {
-                "a": { "example": 1, "allOf": [{ "$ref": "#/x" }], "nullable": true },
+                "a": { "example": 1, "type": "object", "allOf": [{ "$ref": "#/x" }], "nullable": true },
                 "b": { "type": "string", "enum": ["x"] },
             },
             "nullable": true,

@@ -33,6 +33,11 @@ pub(super) fn day() -> Value {
     json!({ "type": "string", "format": "date" })
 }
 
+/// An e-mail address.
+pub(super) fn address_of_mail() -> Value {
+    json!({ "type": "string", "format": "email", "maxLength": 254 })
+}
+
 /// A web address.
 pub(super) fn address() -> Value {
     json!({ "type": "string", "format": "uri", "maxLength": 2048 })

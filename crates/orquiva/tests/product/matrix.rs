@@ -44,6 +44,17 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
     ("listEmployees", EMPLOYEES_READ, ""),
     ("changeEmployee", EMPLOYEES_WRITE, r#"{"jobTitle":"Comercial"}"#),
     ("deleteEmployee", EMPLOYEES_WRITE, ""),
+    ("listReports", EMPLOYEES_READ, ""),
+    ("terminateEmployee", EMPLOYEES_WRITE, r#"{"effectiveDate":"2030-01-01"}"#),
+    ("cancelTermination", EMPLOYEES_WRITE, ""),
+    ("rehireEmployee", EMPLOYEES_WRITE, r#"{"startDate":"2030-02-01"}"#),
+    ("cancelRehire", EMPLOYEES_WRITE, ""),
+    (
+        "createBatch",
+        EMPLOYEES_WRITE,
+        r#"{"items":[{"data":{"fullName":"Ana Gil","email":"gil@acme.test"}}]}"#,
+    ),
+    ("exportEmployees", EMPLOYEES_READ, ""),
     ("createDepartment", DEPARTMENTS_WRITE, r#"{"name":"Compras"}"#),
     ("getDepartment", DEPARTMENTS_READ, ""),
     ("listDepartments", DEPARTMENTS_READ, ""),
@@ -97,9 +108,35 @@ impl Route<'_> {
     async fn path(&self, owner: &Caller<'_>) -> String {
         let tag = self.operation["tags"][0].as_str().unwrap();
         match self.path.split_once("{id}") {
-            Some((start, end)) => format!("{start}{}{end}", make(owner, tag).await),
+            Some((start, end)) => {
+                let id = make(owner, tag).await;
+                for (call, body) in self.before() {
+                    let made = owner.post(&format!("{start}{id}/{call}"), &body).await;
+                    assert_eq!(made.status, 200, "{}", made.body);
+                }
+                format!("{start}{id}{end}")
+            }
             None => self.path.to_owned(),
         }
+    }
+
+    /// What has to happen before it may be asked.
+    fn before(&self) -> Vec<(&'static str, Value)> {
+        let ends = || ("terminate", json!({}));
+        match self.operation["operationId"].as_str() {
+            Some("cancelTermination") => vec![("terminate", json!({ "effectiveDate": "2030-01-01" }))],
+            Some("rehireEmployee") => vec![ends()],
+            Some("cancelRehire") => vec![ends(), ("rehire", json!({ "startDate": "2030-02-01" }))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// All its parameters, empty: that is as good as absent, and one that the handler does not know is refused.
+    fn query(&self, document: &Value) -> String {
+        let parameters = self.operation["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters.map(|parameter| Shapes::of(document).resolve(parameter));
+        let of_the_query = parameters.filter(|parameter| parameter["in"] == "query");
+        of_the_query.map(|parameter| format!("{}=&", parameter["name"].as_str().unwrap())).collect()
     }
 
     fn request(&self, path: &str, token: Option<&str>) -> Request<Body> {
@@ -243,7 +280,10 @@ async fn every_route_lets_in_only_who_may() {
             }
             let caller = orq.client_of(acme.company, with).await;
             let request = match route.guard {
-                Guard::Scope(_) | Token => route.request(&path, Some(&caller.token)),
+                Guard::Scope(_) | Token => {
+                    let path = format!("{path}?{}", route.query(&document));
+                    route.request(&path, Some(&caller.token))
+                }
                 Credentials(fields) => route.form(fields, &acme, acme.secret.expose()),
                 Nothing => route.request(&path, None),
             };
