@@ -14,6 +14,7 @@ mod reports;
 mod usage;
 mod webhooks;
 
+pub(crate) use employees::SORTS;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -7,6 +7,8 @@ mod others;
 mod parameters;
 mod people;
 mod projection;
+mod reads;
+mod samples;
 mod shapes;
 
 use axum::routing::get;
@@ -82,10 +84,11 @@ fn document(parts: &[(&str, OpenApi)]) -> Value {
 }
 
 /// The groups of operations, in the order in which one gets to know them.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("OAuth", "Access tokens (OAuth 2.0, client credentials)."),
     ("Employees", "People, from the day on which they are hired."),
     ("Departments", "Where people work."),
+    ("Custom fields", "The fields that a company adds to its employees."),
     ("Events", "One ordered log a company, which webhooks, list and stream show."),
     ("Webhooks", "Where events go, and what arrives there."),
     ("Deliveries", "What was sent where, and what came back."),
@@ -129,7 +132,10 @@ fn name_schemas(value: &mut Value) {
 /// pages where an operation answers with one.
 fn schemas(paths: &Value) -> Value {
     let mut all: Map<String, Value> =
-        [others::schemas(), events::schemas(), people::schemas()].concat().into_iter().collect();
+        [others::schemas(), events::schemas(), people::schemas(), reads::schemas()]
+            .concat()
+            .into_iter()
+            .collect();
     for resource in people::resources().into_iter().chain([events::webhook()]) {
         all.insert(resource.name.to_owned(), resource.shown());
         all.insert(format!("New{}", resource.name), resource.created());
@@ -158,7 +164,7 @@ fn page_of(name: &str, example: &Value) -> Value {
             ("nextCursor", next, "The `cursor` of the next page.", Value::Null),
         ],
     );
-    if name == "Employee" {
+    if name.ends_with("Employee") {
         page["properties"]["_meta"] = shapes::said(shapes::refer("Meta"), "What is hidden of each entry.");
     }
     page

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::view::View;
 
 /// What can be shown beside the fields.
-const BESIDE: &[&str] = &["manager", "department"];
+pub(crate) const BESIDE: &[&str] = &["manager", "department"];
 
 /// What is wanted: all fields or the picked ones and the id, and what goes beside them.
 #[derive(Clone, Debug, Default)]

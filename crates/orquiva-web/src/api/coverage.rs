@@ -35,6 +35,13 @@ struct Field {
 }
 
 /// Every field, with the scope that shows it, and how full it is if the caller holds that. It takes no scope.
+#[utoipa::path(
+    get,
+    path = "/me/coverage",
+    tag = "Account",
+    operation_id = "getCoverage",
+    responses((status = 200, body = ref("Coverage")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,

@@ -18,6 +18,15 @@ use crate::problem::Problem;
 use crate::terms::Terms;
 
 /// Adds a field.
+#[utoipa::path(
+    post,
+    path = "/custom-fields",
+    tag = "Custom fields",
+    operation_id = "createCustomField",
+    security(("client" = ["employees:write"])),
+    request_body = ref("NewCustomField"),
+    responses((status = 201, body = ref("CustomField")))
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -36,6 +45,14 @@ pub(super) async fn create(
 }
 
 /// One field.
+#[utoipa::path(
+    get,
+    path = "/custom-fields/{slug}",
+    tag = "Custom fields",
+    operation_id = "getCustomField",
+    security(("client" = ["employees:read"])),
+    responses((status = 200, body = ref("CustomField")))
+)]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -50,6 +67,14 @@ pub(super) async fn get(
 }
 
 /// The fields of the company, by slug.
+#[utoipa::path(
+    get,
+    path = "/custom-fields",
+    tag = "Custom fields",
+    operation_id = "listCustomFields",
+    security(("client" = ["employees:read"])),
+    responses((status = 200, body = ref("CustomFieldPage")))
+)]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -72,6 +97,15 @@ pub(super) async fn list(
 }
 
 /// Changes a field by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
+#[utoipa::path(
+    patch,
+    path = "/custom-fields/{slug}",
+    tag = "Custom fields",
+    operation_id = "changeCustomField",
+    security(("client" = ["employees:write"])),
+    request_body = ref("CustomFieldPatch"),
+    responses((status = 200, body = ref("CustomField")))
+)]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -92,6 +126,15 @@ pub(super) async fn change(
 }
 
 /// Removes a field; with `force` the values that people have of it too.
+#[utoipa::path(
+    delete,
+    path = "/custom-fields/{slug}",
+    tag = "Custom fields",
+    operation_id = "deleteCustomField",
+    security(("client" = ["employees:write"])),
+    params(("force", Query)),
+    responses((status = 204))
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,

@@ -21,7 +21,8 @@ use crate::problem::Problem;
 use crate::terms::Terms;
 use crate::view::{View, may_write};
 
-pub(super) use list::list;
+pub(crate) use list::SORTS;
+pub(super) use list::{__path_list, list};
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 #[utoipa::path(
@@ -57,7 +58,8 @@ pub(super) async fn create(
     tag = "Employees",
     operation_id = "getEmployee",
     security(("client" = ["employees:read"])),
-    responses((status = 200, body = ref("Employee")))
+    params(("fields", Query), ("expand", Query)),
+    responses((status = 200, body = ref("SeenEmployee")))
 )]
 pub(super) async fn get(
     State(app): State<App>,

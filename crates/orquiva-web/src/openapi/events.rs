@@ -5,16 +5,12 @@ use orquiva_core::event::{API_VERSION, EventType};
 use orquiva_store::delivery::State;
 use serde_json::{Map, Value, json};
 
-use super::people::{self, COMPANY, MOMENT};
+use super::people;
+use super::samples::{CLIENT, COMPANY, DELIVERY, EVENT, MOMENT, WEBHOOK};
 use super::shapes::{
     By, Resource, address, count, field, flag, id, list, map, moment, nullable, object, refer, said, string,
     text, whole, word,
 };
-
-const EVENT: &str = "evt_01KDVFA1548CR9TPWA4RSS4BJ9";
-const WEBHOOK: &str = "whk_01KDVFA15R8CR9TPWA4RSS4BJA";
-const DELIVERY: &str = "dlv_01KDVFA16B8CR9TPWA4RSS4BJB";
-const CLIENT: &str = "cli_01KDVFA16Y8CR9TPWA4RSS4BJC";
 
 /// Where events go.
 pub(super) fn webhook() -> Resource {

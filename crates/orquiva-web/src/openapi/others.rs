@@ -3,12 +3,10 @@
 use orquiva_core::{Code, Language, Plan, Scope};
 use serde_json::{Value, json};
 
-use super::people::{COMPANY, MOMENT};
+use super::samples::{CLIENT, COMPANY, MOMENT};
 use super::shapes::{
     address, count, flag, id, list, moment, nullable, object, refer, said, string, whole, word,
 };
-
-const CLIENT: &str = "cli_01KDVFA16Y8CR9TPWA4RSS4BJC";
 
 /// The schemas of this file, by name.
 pub(super) fn schemas() -> Vec<(String, Value)> {

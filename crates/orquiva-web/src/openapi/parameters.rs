@@ -1,11 +1,13 @@
 //! The parameters, each described once: a handler only names those of its query.
 
-use orquiva_core::employee::Status;
+use orquiva_core::employee::{EmploymentType, FIELDS, SENSITIVE, Status};
 use orquiva_store::delivery::State;
 use serde_json::{Value, json};
 
-use super::people::{DEPARTMENT, EMPLOYEE, MOMENT};
-use super::shapes::{day, id, moment, string, text, whole, word};
+use super::samples::{DEPARTMENT, EMPLOYEE, MOMENT};
+use super::shapes::{day, id, moment, pattern, string, text, whole, word};
+use crate::api::SORTS;
+use crate::pick::BESIDE;
 
 /// Form, meaning and example of a parameter.
 type Known = (Value, &'static str, Value);
@@ -25,13 +27,47 @@ fn query(path: &str, name: &str) -> Option<Known> {
             (string(), "Types or patterns of them, parted by commas.", json!("employee.*,department.created"))
         }
         "department" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
-        "departmentId" => (id("dep"), "In this department.", json!(DEPARTMENT)),
         "parentId" => (id("dep"), "Directly under this department.", json!(DEPARTMENT)),
         "replaceWith" => (id("dep"), "The department that takes the place of the removed one.", Value::Null),
         "name" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
         "code" => (text(64), "By code.", json!("VEN")),
-        "status" => (word(Status::ALL), "Who stands so.", json!("active")),
-        "email" => (json!({ "type": "string", "format": "email" }), "By work e-mail.", json!("ana@acme.es")),
+        "departmentId" if path == "/v1/employees" => {
+            (ids("dep"), "In one of these departments.", json!(DEPARTMENT))
+        }
+        "managerId" => (ids("emp"), "Who reports directly to one of them.", json!(EMPLOYEE)),
+        "status" => (several(Status::ALL), "Who stands so.", json!("active,on_leave")),
+        "employmentType" => (several(EmploymentType::ALL), "With this kind of contract.", json!("full_time")),
+        "employeeNumber" => (text(64), "By the number in payroll.", json!("A-0042")),
+        "location" => (text(200), "Who works there.", json!("Madrid")),
+        "email" => (string(), "By work e-mail.", json!("ana@acme.es")),
+        "q" => (
+            text(200),
+            "The beginnings of up to eight words of name or e-mail; case and accents do not matter.",
+            json!("ana per"),
+        ),
+        "startedFrom" => (day(), "Whose first day is this one or later.", json!("2026-01-01")),
+        "startedTo" => (day(), "Whose first day is this one or earlier.", Value::Null),
+        "createdSince" => (moment(), "Hired here at this moment or later.", json!(MOMENT)),
+        "updatedSince" => (
+            moment(),
+            "Changed at this moment or later; sorted by `updatedAt` unless `sort` says otherwise.",
+            json!(MOMENT),
+        ),
+        "sort" => (word(&sorts()), "The order; a hyphen turns it round.", json!("-updatedAt")),
+        "fields" => (
+            several(&[FIELDS, SENSITIVE].concat()),
+            "Only these fields, and the id.",
+            json!("fullName,email"),
+        ),
+        "expand" => (
+            several(BESIDE),
+            "What is shown beside the fields: `manager` whom they report to, `department` the department as \
+             `departmentDetails` (it takes `departments:read`).",
+            json!("manager"),
+        ),
+        "force" => {
+            (json!({ "type": "boolean" }), "Removes the values that people have of it too.", Value::Null)
+        }
         "externalRef" => {
             (text(320), "By what another system calls them: `system:value`.", json!("stripe_id:cus_1"))
         }
@@ -52,6 +88,23 @@ fn query(path: &str, name: &str) -> Option<Known> {
     Some(known)
 }
 
+/// One or more of these words, parted by commas.
+fn several(words: &[&str]) -> Value {
+    let one = words.join("|");
+    pattern(&format!("^({one})(,({one}))*$"))
+}
+
+/// One or more ids of this kind, parted by commas.
+fn ids(prefix: &str) -> Value {
+    let one = format!("{prefix}_[0-7][0-9A-HJKMNP-TV-Z]{{25}}");
+    pattern(&format!("^{one}(,{one})*$"))
+}
+
+/// Every order of employees.
+fn sorts() -> Vec<&'static str> {
+    SORTS.iter().flat_map(|(up, down, _)| [*up, *down]).collect()
+}
+
 /// The parameters of paths.
 fn path(path: &str, name: &str) -> Option<Known> {
     let kinds = [
@@ -62,6 +115,9 @@ fn path(path: &str, name: &str) -> Option<Known> {
     ];
     let kind = kinds.iter().find(|(start, ..)| path.starts_with(start));
     match (name, kind) {
+        ("slug", _) => Some((pattern("^[a-z][a-z0-9_]{0,39}$"), "Its name in JSON.", json!("talla"))),
+        ("system", _) => Some((pattern("^[A-Za-z0-9_.-]{1,64}$"), "The other system.", json!("stripe_id"))),
+        ("value", _) => Some((text(255), "What it calls them.", json!("cus_1"))),
         ("id", Some((_, prefix, example))) => Some((id(prefix), "Its id.", json!(example))),
         _ => None,
     }

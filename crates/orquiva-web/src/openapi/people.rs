@@ -1,19 +1,16 @@
 //! The schemas of people and of the departments that they work in.
 
 use orquiva_core::Scope;
+use orquiva_core::custom_field::FieldType;
 use orquiva_core::employee::{EmploymentType, Gender, NationalIdType, Status};
 use serde_json::{Value, json};
 
 use super::others::problem_of_item;
+use super::samples::{COMPANY, DEPARTMENT, EMPLOYEE, MOMENT};
 use super::shapes::{
     By, Field, Resource, address_of_mail, day, field, flag, id, list, map, moment, nullable, object, pattern,
     refer, said, string, text, whole, word,
 };
-
-pub(super) const COMPANY: &str = "cmp_01KDVFA1008CR9TPWA4RSS4BJ6";
-pub(super) const EMPLOYEE: &str = "emp_01KDVFA10P8CR9TPWA4RSS4BJ7";
-pub(super) const DEPARTMENT: &str = "dep_01KDVFA1198CR9TPWA4RSS4BJ8";
-pub(super) const MOMENT: &str = "2026-01-01T09:00:00.000Z";
 
 /// How often it changed, and when.
 fn history() -> [Field; 3] {
@@ -112,7 +109,21 @@ fn profile() -> Vec<Field> {
             "Ventas",
         ),
         field("departmentId", By::Client, id("dep"), "The department's id.", DEPARTMENT),
+        field(
+            "customFields",
+            By::Either,
+            map(custom_value()),
+            "The values of the fields that the company has added, by slug. A patch merges it key by key, and a null \
+             removes one.",
+            json!({ "talla": "M" }),
+        )
+        .written(nullable(map(nullable(custom_value())))),
     ]
+}
+
+/// A value of a field that the company has added.
+pub(super) fn custom_value() -> Value {
+    json!({ "type": ["string", "number", "boolean"] })
 }
 
 /// The fields that are there only for who holds the scope.
@@ -336,7 +347,44 @@ pub(super) fn department() -> Resource {
     }
 }
 
+/// A field that the company has added.
+fn custom_field() -> Resource {
+    let mut fields = vec![
+        field(
+            "slug",
+            By::Needed,
+            pattern("^[a-z][a-z0-9_]{0,39}$"),
+            "Its name in JSON; it never changes.",
+            "talla",
+        ),
+        field("label", By::Needed, text(100), "Its name for people.", "Talla"),
+        field("type", By::Needed, word(FieldType::ALL), "Which values it takes; it never changes.", "choice"),
+        field(
+            "choices",
+            By::Client,
+            json!({ "type": "array", "items": text(100), "minItems": 1, "maxItems": 200 }),
+            "What there is to choose from; a `choice` needs it, and no other type has it.",
+            json!(["S", "M", "L"]),
+        ),
+        field(
+            "sensitive",
+            By::Either,
+            flag(),
+            "Whether it takes `employees.sensitive:read` to see it.",
+            false,
+        ),
+    ];
+    fields.extend(history());
+    Resource {
+        name: "CustomField",
+        what: "A field that the company has added to its employees.",
+        fields,
+        new: json!({ "slug": "talla", "label": "Talla", "type": "choice", "choices": ["S", "M", "L"] }),
+        patch: json!({ "label": "Talla de camiseta" }),
+    }
+}
+
 /// All of them by name.
-pub(super) fn resources() -> [Resource; 2] {
-    [employee(), department()]
+pub(super) fn resources() -> [Resource; 3] {
+    [employee(), department(), custom_field()]
 }

@@ -55,6 +55,17 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
         r#"{"items":[{"data":{"fullName":"Ana Gil","email":"gil@acme.test"}}]}"#,
     ),
     ("exportEmployees", EMPLOYEES_READ, ""),
+    ("putEmployeeByReference", EMPLOYEES_WRITE, r#"{"fullName":"Iria Paz","email":"iria@acme.test"}"#),
+    ("getEmployeeByReference", EMPLOYEES_READ, ""),
+    (
+        "createCustomField",
+        EMPLOYEES_WRITE,
+        r#"{"slug":"talla","label":"Talla","type":"choice","choices":["M"]}"#,
+    ),
+    ("getCustomField", EMPLOYEES_READ, ""),
+    ("listCustomFields", EMPLOYEES_READ, ""),
+    ("changeCustomField", EMPLOYEES_WRITE, r#"{"label":"Otra"}"#),
+    ("deleteCustomField", EMPLOYEES_WRITE, ""),
     ("createDepartment", DEPARTMENTS_WRITE, r#"{"name":"Compras"}"#),
     ("getDepartment", DEPARTMENTS_READ, ""),
     ("listDepartments", DEPARTMENTS_READ, ""),
@@ -69,6 +80,7 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
     ("streamEvents", EVENTS_READ, ""),
     ("listDeliveries", WEBHOOKS, ""),
     ("getMe", Token, ""),
+    ("getCoverage", Token, ""),
     ("listUsage", Token, ""),
     ("issueToken", Credentials("grant_type=client_credentials"), ""),
     ("revokeToken", Credentials("token=x"), ""),
@@ -107,7 +119,15 @@ impl Route<'_> {
     /// The path, with something of the company's in place of each name.
     async fn path(&self, owner: &Caller<'_>) -> String {
         let tag = self.operation["tags"][0].as_str().unwrap();
-        match self.path.split_once("{id}") {
+        if let Some(start) = self.path.strip_suffix("{system}/{value}") {
+            let number = number(owner);
+            let body = json!({ "fullName": "Ana Ruiz", "email": format!("{number}@acme.test"),
+                               "external_refs": { "crm": number } });
+            let made = owner.post("/v1/employees", &body).await;
+            assert_eq!(made.status, 201, "{}", made.body);
+            return format!("{start}crm/{number}");
+        }
+        match self.path.split_once("{id}").or_else(|| self.path.split_once("{slug}")) {
             Some((start, end)) => {
                 let id = make(owner, tag).await;
                 for (call, body) in self.before() {
@@ -166,12 +186,13 @@ impl Route<'_> {
 
 /// Makes one of what a path names, and returns its id.
 async fn make(owner: &Caller<'_>, tag: &str) -> String {
-    let number = owner.orq.base.mint.next::<orquiva_core::id::RequestKind>().to_string().to_lowercase();
+    let number = number(owner);
     let (path, body) = match tag {
         "Employees" => {
             ("/v1/employees", json!({ "fullName": "Ana Ruiz", "email": format!("{number}@acme.test") }))
         }
         "Departments" => ("/v1/departments", json!({ "name": number })),
+        "Custom fields" => ("/v1/custom-fields", json!({ "slug": number, "label": "Nota", "type": "text" })),
         "Webhooks" => ("/v1/webhooks", json!({ "url": "https://hooks.acme.com/", "events": ["*"] })),
         "Events" => {
             owner.hire(&format!("Ana {number}")).await;
@@ -181,7 +202,13 @@ async fn make(owner: &Caller<'_>, tag: &str) -> String {
     };
     let made = owner.post(path, &body).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    made.body["id"].as_str().unwrap().to_owned()
+    let id = made.body["id"].as_str().or_else(|| made.body["slug"].as_str());
+    id.unwrap().to_owned()
+}
+
+/// A text that was never used, good for an address, a slug or a name.
+fn number(owner: &Caller<'_>) -> String {
+    owner.orq.base.mint.next::<orquiva_core::id::RequestKind>().to_string().to_lowercase()
 }
 
 struct Got {
@@ -253,7 +280,16 @@ async fn every_route_lets_in_only_who_may() {
                     }
                     if path != route.path {
                         let got = send(&orq, route.request(&path, Some(&other.token))).await;
-                        check(&got, (404, "not_found"));
+                        match route.operation["operationId"].as_str() {
+                            // What is not there in the other company is created there.
+                            Some("putEmployeeByReference") => {
+                                assert_eq!(
+                                    (got.status, &got.body["companyId"]),
+                                    (201, &json!(other.company))
+                                );
+                            }
+                            _ => check(&got, (404, "not_found")),
+                        }
                     }
                 }
                 Credentials(fields) => {

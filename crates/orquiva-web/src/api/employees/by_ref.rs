@@ -41,6 +41,15 @@ impl<S: Sync> FromRequestParts<S> for Named {
 }
 
 /// Creates the employee that has this reference, or changes it by a merge patch (RFC 7396).
+#[utoipa::path(
+    put,
+    path = "/employees/by-ref/{system}/{value}",
+    tag = "Employees",
+    operation_id = "putEmployeeByReference",
+    security(("client" = ["employees:write"])),
+    request_body = ref("NewEmployee"),
+    responses((status = 200, body = ref("Employee")), (status = 201, body = ref("Employee")))
+)]
 pub(in crate::api) async fn put(
     State(app): State<App>,
     caller: Caller,
@@ -68,6 +77,15 @@ pub(in crate::api) async fn put(
 }
 
 /// The employee that has this reference.
+#[utoipa::path(
+    get,
+    path = "/employees/by-ref/{system}/{value}",
+    tag = "Employees",
+    operation_id = "getEmployeeByReference",
+    security(("client" = ["employees:read"])),
+    params(("fields", Query), ("expand", Query)),
+    responses((status = 200, body = ref("SeenEmployee")))
+)]
 pub(in crate::api) async fn get(
     State(app): State<App>,
     caller: Caller,

@@ -21,7 +21,7 @@ use crate::view::View;
 const MOST: (usize, usize) = (200, 8);
 
 /// Each order and its two names.
-const SORTS: &[(&str, &str, Order)] = &[
+pub(crate) const SORTS: &[(&str, &str, Order)] = &[
     ("id", "-id", Order::Id),
     ("fullName", "-fullName", Order::FullName),
     ("startDate", "-startDate", Order::StartDate),
@@ -29,7 +29,22 @@ const SORTS: &[(&str, &str, Order)] = &[
     ("updatedAt", "-updatedAt", Order::UpdatedAt),
 ];
 
-/// The employees of the company: in the order in which they were hired here, if no other is asked for.
+/// The employees of the company: in the order in which they were hired here, if no other is asked for. Filters that
+/// take several values, parted by commas, let any of them pass.
+#[utoipa::path(
+    get,
+    path = "/employees",
+    tag = "Employees",
+    operation_id = "listEmployees",
+    security(("client" = ["employees:read"])),
+    params(
+        ("q", Query), ("department", Query), ("departmentId", Query), ("status", Query), ("email", Query),
+        ("employeeNumber", Query), ("managerId", Query), ("employmentType", Query), ("location", Query),
+        ("externalRef", Query), ("startedFrom", Query), ("startedTo", Query), ("createdSince", Query),
+        ("updatedSince", Query), ("sort", Query), ("fields", Query), ("expand", Query)
+    ),
+    responses((status = 200, body = ref("SeenEmployeePage")))
+)]
 pub(in crate::api) async fn list(
     State(app): State<App>,
     caller: Caller,
