@@ -115,7 +115,9 @@ fn explain_certificate(error: &CertificateError) -> String {
         }
         Wrong::NotValidForName => "the certificate is for another name".to_owned(),
         Wrong::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().take(5).map(String::as_str).collect();
+            // They come as `DnsName("hooks.test")`.
+            let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names: Vec<_> = presented.iter().take(5).map(bare).collect();
             format!("the certificate is for another name: {}", names.join(", "))
         }
         Wrong::Revoked => "the certificate was revoked".to_owned(),

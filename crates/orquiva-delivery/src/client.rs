@@ -197,3 +197,173 @@ fn shown(headers: &HeaderMap) -> Option<String> {
     }
     (!text.is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use futures_util::future::join_all;
+    use http::{HeaderValue, Version};
+    use orquiva_core::network::Networks;
+    use orquiva_core::time::{FrozenClock, SystemClock};
+    use orquiva_core::webhook::address::Reach;
+    use orquiva_outside::{Authority, Hostile, Manner, Polite, Proxy};
+
+    use super::*;
+    use crate::egress::{Lookup, Times};
+
+    /// Reaches this machine, believes `authority`, and has little patience.
+    fn egress(authority: &Authority) -> Egress {
+        let millis = Duration::from_millis;
+        Egress {
+            reach: Reach::new(true, Networks::default()),
+            authorities: vec![authority.certificate()],
+            times: Times { connect: millis(400), secure: millis(400), whole: millis(1000) },
+            lookup: Lookup::by(|_| Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })),
+            ..Egress::default()
+        }
+    }
+
+    fn client(egress: &Egress) -> Client {
+        Client::new(egress, Arc::new(SystemClock::default())).expect("TLS can be set up")
+    }
+
+    async fn post(client: &Client, url: &str) -> Reply {
+        let request = Request::post(url).body(Full::from("{}")).expect("a request");
+        client.send(request, &SystemClock::default()).await
+    }
+
+    /// What a reply tells: the status, or the failure and its detail.
+    fn told(reply: &Reply) -> (String, &str) {
+        let answer = match reply.answer {
+            Answer::Status { code, .. } => code.to_string(),
+            Answer::Failed(failure) => failure.to_string(),
+        };
+        (answer, reply.detail.as_deref().unwrap_or_default())
+    }
+
+    /// What comes of a receiver, and a part of what is told of it.
+    fn expected(manner: Manner) -> (&'static str, &'static str) {
+        match manner {
+            Manner::NeverAccepts => ("timeout_connect", "nobody took the connection"),
+            Manner::ClosesAtOnce => ("protocol", ""), // closed or reset: that depends on who is quicker
+            Manner::NeverAnswers | Manner::DripsHead | Manner::KeepsPromising => {
+                ("timeout_answer", "no answer came in time")
+            }
+            Manner::DripsBody => ("timeout_body", "after status 200: the answer began"),
+            Manner::EndlessBody | Manner::GzipBomb => ("200", ""),
+            Manner::HugeHeader | Manner::ManyHeaders => ("protocol", "16 KiB and 100 headers"),
+            Manner::ResetsBeforeHead | Manner::ResetsInHead => ("protocol", "reset"),
+            Manner::ResetsInBody => ("protocol", "after status 200: the connection was reset"),
+            Manner::SpeaksNoHttp => ("protocol", "no HTTP"),
+            Manner::RedirectsInside => ("307", ""),
+            Manner::Gone => ("410", ""),
+            Manner::Busy => ("429", ""),
+            Manner::Flaps => ("500", ""),
+            Manner::SilentTls => ("timeout_tls", "TLS was not agreed on"),
+            Manner::OldTls => ("tls", "TLS 1.2 or 1.3 is needed"),
+            Manner::PlainTls => ("tls", "is it plain http?"),
+            Manner::SelfSigned => ("tls", "unknown authority"),
+            Manner::Expired => ("tls", "the certificate has expired"),
+            Manner::WrongName => ("tls", "for another name: other.test"),
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_a_receiver_does_ends_in_time_and_says_what_it_was() {
+        let authority = Authority::new();
+        let client = client(&egress(&authority));
+        let all = Manner::ALL.iter().map(async |manner| {
+            let receiver = Hostile::start(*manner, &authority).await;
+            let reply = post(&client, &receiver.url).await;
+            let ((answer, detail), (wanted, part)) = (told(&reply), expected(*manner));
+            assert_eq!(answer, wanted, "{manner:?}: {detail}");
+            assert!(detail.contains(part), "{manner:?}: {detail}");
+            assert!(reply.duration < 3_000, "{manner:?} took {} ms", reply.duration);
+            assert!(receiver.sent() < 16 << 20, "{manner:?} got rid of {} bytes", receiver.sent());
+            assert!(reply.body.is_none_or(|body| body.chars().count() <= MOST_KEPT), "{manner:?}");
+            assert_eq!(reply.address.map(|at| at.ip()), Some(Ipv4Addr::LOCALHOST.into()), "{manner:?}");
+        });
+        join_all(all).await;
+    }
+
+    #[tokio::test]
+    async fn the_newest_http_that_both_speak_is_spoken() {
+        let authority = Authority::new();
+        let client = client(&egress(&authority));
+        for (modern, version) in [(true, Version::HTTP_2), (false, Version::HTTP_11)] {
+            let receiver = Polite::start(&authority, "hooks.test", modern).await;
+            let url = format!("https://hooks.test:{}/", receiver.at.port());
+            for _ in 0..2 {
+                let reply = post(&client, &url).await;
+                assert_eq!(told(&reply), ("204".to_owned(), ""));
+                assert_eq!(reply.address, Some(receiver.at));
+            }
+            assert_eq!(receiver.versions(), [version; 2]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_moves_inside_is_caught_at_the_next_connection() {
+        let (authority, clock) = (Authority::new(), Arc::new(FrozenClock::at(Timestamp::from_millis(0))));
+        let receiver = Hostile::start(Manner::Flaps, &authority).await; // a connection for each request
+        let turn = AtomicU8::new(0);
+        let lookup = Lookup::by(move |_| {
+            let inside = turn.fetch_add(1, Ordering::Relaxed) > 0;
+            let ip: IpAddr = if inside { [127, 0, 0, 2] } else { [127, 0, 0, 1] }.into();
+            Box::pin(async move { Ok(vec![ip]) })
+        });
+        let networks = vec!["127.0.0.1".parse().expect("an address")];
+        let reach = Reach::new(false, networks.into());
+        let egress = Egress { reach, lookup, ..egress(&authority) };
+        let client = Client::new(&egress, clock.clone()).expect("TLS can be set up");
+        assert_eq!(told(&post(&client, &receiver.url).await).0, "500");
+        assert_eq!(told(&post(&client, &receiver.url).await).0, "204", "within the minute it is believed");
+        clock.advance(60_000);
+        let reply = post(&client, &receiver.url).await;
+        assert_eq!(told(&reply).0, "private_address");
+        assert!(!reply.detail.expect("a detail").contains("127."), "what is inside is not told");
+        let literal = post(&client, "http://127.0.0.2:1/").await;
+        assert_eq!(told(&literal).0, "private_address", "a literal address meets no resolver");
+        assert_eq!(receiver.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_gets_the_address_that_was_checked_and_never_an_inner_one() {
+        let authority = Authority::new();
+        let receiver = Polite::start(&authority, "hooks.test", true).await;
+        let wanted = "Basic dXNlcjpwYXNz"; // user:pass
+        let proxy = Proxy::start(receiver.at, Some(wanted)).await;
+        let lookup = Lookup::by(|name| {
+            let ip: IpAddr = if name == "hooks.test" { [1, 1, 1, 1] } else { [10, 0, 0, 1] }.into();
+            Box::pin(async move { Ok(vec![ip]) })
+        });
+        let behind = |credentials: &str| {
+            let proxy = format!("http://{credentials}{}", proxy.at).parse().expect("a proxy");
+            let reach = Reach::default();
+            client(&Egress { reach, proxy: Some(proxy), lookup: lookup.clone(), ..egress(&authority) })
+        };
+        let reply = post(&behind("user:pass@"), "https://hooks.test/").await;
+        assert_eq!(told(&reply), ("204".to_owned(), ""));
+        assert_eq!(reply.address.map(|at| at.to_string()).as_deref(), Some("1.1.1.1:443"));
+        let refused = post(&behind("user:wrong@"), "https://hooks.test/").await;
+        let detail = "the proxy through which webhooks leave answered 407";
+        assert_eq!(told(&refused), ("connect".to_owned(), detail));
+        let inner = post(&behind("user:pass@"), "https://db.test/").await;
+        assert_eq!(told(&inner).0, "private_address");
+        assert_eq!(proxy.asked(), ["1.1.1.1:443", "1.1.1.1:443"]);
+    }
+
+    #[test]
+    fn headers_are_kept_in_bounds_and_cookies_not_at_all() {
+        let mut headers = HeaderMap::new();
+        headers.insert("server", HeaderValue::from_static("nginx"));
+        headers.insert("x-long", HeaderValue::from_str(&"y".repeat(4000)).expect("a value"));
+        headers.append("set-cookie", HeaderValue::from_static("session=secret"));
+        headers.insert("x-end", HeaderValue::from_bytes(b"\xff!").expect("a value"));
+        let kept = shown(&headers).expect("headers");
+        assert_eq!(kept, "server: nginx\nset-cookie: (not kept)\nx-end: \u{FFFD}!\n");
+        assert_eq!(shown(&HeaderMap::new()), None);
+    }
+}

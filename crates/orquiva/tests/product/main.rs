@@ -17,6 +17,7 @@ mod events;
 mod export;
 mod fields;
 mod harness;
+mod hostile;
 mod lists;
 mod matrix;
 mod oauth;
