@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -31,6 +32,12 @@ impl Secret {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         chance.fill(bytes.as_mut());
         Self::new(format!("whsec_{}", STANDARD.encode(bytes.as_ref())))
+    }
+
+    /// The webhook secret of who listens as the client of `client_secret`: the same each time, and no way back.
+    pub fn for_listener(client_secret: &Self) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.expose().as_bytes());
+        Self::new(format!("whsec_{}", STANDARD.encode(hmac::sign(&key, b"orquiva listen"))))
     }
 
     /// The secret itself.

@@ -41,19 +41,21 @@ pub struct Client {
 }
 
 /// What came of an attempt.
-pub(crate) struct Reply {
-    pub(crate) answer: Answer,
-    pub(crate) started_at: Timestamp,
+pub struct Reply {
+    /// The status, or what failed.
+    pub answer: Answer,
+    /// When it began.
+    pub started_at: Timestamp,
     /// In milliseconds.
-    pub(crate) duration: i64,
+    pub duration: i64,
     /// The beginning of the answer's body.
-    pub(crate) body: Option<String>,
+    pub body: Option<String>,
     /// The headers of the answer, one `name: value` a line, as far as they fit into 2 KiB. Cookies are not kept.
-    pub(crate) headers: Option<String>,
+    pub headers: Option<String>,
     /// Who answered, or who was tried last.
-    pub(crate) address: Option<SocketAddr>,
+    pub address: Option<SocketAddr>,
     /// What exactly failed, in words.
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
 }
 
 impl Reply {
@@ -99,7 +101,7 @@ impl Client {
     }
 
     /// Sends one attempt. It always ends in time, and always in an [`Answer`].
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>, clock: &dyn Clock) -> Reply {
+    pub async fn send(&self, request: Request<Full<Bytes>>, clock: &dyn Clock) -> Reply {
         let start = clock.elapsed();
         let mut reply = Reply::begun(clock.now());
         if let Err(broken) = self.exchange(request, &mut reply).await {

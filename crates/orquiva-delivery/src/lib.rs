@@ -17,7 +17,7 @@ mod retention;
 mod router;
 mod worker;
 
-pub use client::Client;
+pub use client::{Client, Reply};
 pub use egress::{Egress, Finding, Lookup, NotAProxy, Proxy, Times};
 pub use parts::Parts;
 pub use worker::Worker;

@@ -9,11 +9,7 @@ use anyhow::{Context as _, ensure};
 use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderMap, Method, StatusCode};
 use orquiva_core::network::Networks;
 use orquiva_core::webhook::address::Reach;
 use orquiva_core::webhook::signature::Signer;
@@ -23,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::api::{Api, text};
 use crate::settings::{Data, Network};
 use crate::wiring::{Base, lock};
 use crate::{operator, serve};
@@ -54,7 +51,7 @@ pub async fn demo(data: &Data, network: &Network, exit: bool) -> anyhow::Result<
     println!("  company        {} ({}, plan {})", company.id, company.name, company.plan.as_str());
     println!("  client_id      {id}");
     println!("  client_secret  {}\n", secret.expose());
-    let walk = Walk { api: Api::new(url.clone()), clock: base.clock.clone() };
+    let walk = Walk { api: Api::new(&url)?, clock: base.clock.clone() };
     let walked = walk.go(&id, &secret).await;
 
     if let (Ok(employee), false) = (&walked, exit) {
@@ -91,8 +88,7 @@ impl Walk {
     /// Does the job and returns the employee's id.
     async fn go(&self, id: &str, secret: &Secret) -> anyhow::Result<String> {
         let start = self.clock.elapsed();
-        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={}", secret.expose());
-        let token = self.api.token(form).await?;
+        let token = self.api.token(id, secret).await?;
         println!(
             "1. Token      POST /oauth/token → 200, good for one hour ({} ms)",
             self.clock.elapsed() - start
@@ -161,52 +157,6 @@ curl -s {url}/v1/deliveries -H \"Authorization: Bearer $TOKEN\""
     );
 }
 
-/// The API, called as a customer's program calls it.
-struct Api {
-    url: String,
-    http: Client<HttpConnector, Full<Bytes>>,
-}
-
-impl Api {
-    fn new(url: String) -> Self {
-        Self { url, http: Client::builder(TokioExecutor::new()).build_http() }
-    }
-
-    async fn token(&self, form: String) -> anyhow::Result<String> {
-        let request = Request::post(format!("{}/oauth/token", self.url))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::from(form))?;
-        let (status, answer) = self.send(request).await?;
-        ensure!(status == StatusCode::OK, "the token was refused with {status}: {answer}");
-        text(&answer, "access_token")
-    }
-
-    async fn call(
-        &self,
-        token: &str,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> anyhow::Result<Value> {
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = Request::builder()
-            .method(&method)
-            .uri(format!("{}{path}", self.url))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(Full::from(body))?;
-        let (status, answer) = self.send(request).await?;
-        ensure!(status.is_success(), "{method} {path} was refused with {status}: {answer}");
-        Ok(answer)
-    }
-
-    async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Value)> {
-        let response = self.http.request(request).await.context("the server does not answer")?;
-        let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
-    }
-}
-
 /// A webhook as it arrived.
 struct Received {
     headers: HeaderMap,
@@ -263,8 +213,4 @@ impl Receiver {
         ensure!(verified, "the webhook's signature is wrong: {signature}");
         Ok(received)
     }
-}
-
-fn text(value: &Value, name: &str) -> anyhow::Result<String> {
-    value[name].as_str().map(str::to_owned).with_context(|| format!("the answer has no {name}: {value}"))
 }

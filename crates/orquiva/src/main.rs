@@ -2,12 +2,19 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use orquiva::listen::Listen;
 use orquiva::operator::{self, ClientCommand, CompanyCommand, KeyCommand};
 use orquiva::settings::{Data, Log, LogFormat, Network};
+use orquiva::trigger::Trigger;
 use orquiva::wiring::Base;
-use orquiva::{demo, serve};
+use orquiva::{demo, listen, serve, trigger};
+use orquiva_core::Clock;
+use orquiva_core::chance::SystemChance;
+use orquiva_core::id::Mint;
+use orquiva_core::time::SystemClock;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -39,6 +46,10 @@ enum Command {
         #[arg(long)]
         exit: bool,
     },
+    /// Show a server's events as they happen, and post them, signed as webhooks are, to a program on this machine
+    Listen(Listen),
+    /// Make an event happen, for whoever builds a receiver: someone made-up is hired, and removed again
+    Trigger(Trigger),
     /// Companies
     #[command(subcommand)]
     Company(CompanyCommand),
@@ -71,6 +82,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(network) => serve::serve(&cli.data, &network).await,
         Command::Demo { network, exit } => demo::demo(&cli.data, &network, exit).await,
+        Command::Listen(wanted) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+            let mint = Mint::new(clock.clone(), Arc::new(SystemChance));
+            listen::listen(wanted, clock, &mint, cli.json).await
+        }
+        Command::Trigger(wanted) => trigger::trigger(wanted, &SystemClock::default(), cli.json).await,
         Command::Company(command) => {
             operator::company_command(&Base::open(&cli.data).await?, command, cli.json).await
         }

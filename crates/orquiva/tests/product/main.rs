@@ -18,6 +18,7 @@ mod export;
 mod fields;
 mod harness;
 mod hostile;
+mod listening;
 mod lists;
 mod matrix;
 mod oauth;
