@@ -5,7 +5,7 @@ use orquiva_core::{Employee, NewEmployee};
 use orquiva_store::{StoreError, Tx};
 use serde_json::Value;
 
-use crate::employees::{change, hire, remove};
+use crate::employees::{self, change, remove};
 use crate::pen::{Pen, Refusal};
 
 /// Whether the present version of an employee is the one that the caller believes it to be.
@@ -33,6 +33,16 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Who is to be hired, if that is what is to be done.
+    fn hire(&self) -> Option<&NewEmployee> {
+        match self {
+            Self::Hire(new) => Some(new),
+            Self::Change { .. } | Self::Remove { .. } => None,
+        }
+    }
+}
+
 /// What became of an item: the employee as it stands, or nothing where it was removed; or why it was refused,
 /// in which case nothing of it is stored.
 pub type Outcome = Result<Option<Employee>, Refusal>;
@@ -45,8 +55,8 @@ pub async fn carry_out(tx: &Tx, pen: &Pen, items: &[Item]) -> Result<Vec<Outcome
     while let [item, others @ ..] = rest {
         let outcome = match item {
             Item::Hire(_) => {
-                let hires = rest.iter().take_while(|item| matches!(item, Item::Hire(_))).count();
-                hire_all(tx, pen, &rest[..hires], &mut outcomes).await?;
+                let hires = rest.iter().map_while(Item::hire).count();
+                hire_some(tx, pen, &rest[..hires], &mut outcomes).await?;
                 rest = &rest[hires..];
                 continue;
             }
@@ -65,14 +75,16 @@ pub async fn carry_out(tx: &Tx, pen: &Pen, items: &[Item]) -> Result<Vec<Outcome
 
 /// Hires all at once, which is what nearly always succeeds and costs hardly more than one; they have no order among
 /// themselves then. If one is refused, each half is tried by itself, down to the one that is to blame.
-async fn hire_all(tx: &Tx, pen: &Pen, items: &[Item], outcomes: &mut Vec<Outcome>) -> Result<(), StoreError> {
+async fn hire_some(
+    tx: &Tx,
+    pen: &Pen,
+    items: &[Item],
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), StoreError> {
     let mut ahead = vec![items];
     while let Some(some) = ahead.pop() {
-        let hires = some.iter().filter_map(|item| match item {
-            Item::Hire(new) => Some(hire(tx, pen, NewEmployee::clone(new))),
-            Item::Change { .. } | Item::Remove { .. } => None,
-        });
-        match tx.part(tx.together(hires)).await {
+        let all: Vec<&NewEmployee> = some.iter().filter_map(Item::hire).collect();
+        match tx.part(employees::hire_all(tx, pen, &all)).await {
             Ok(hired) => outcomes.extend(hired.into_iter().map(|employee| Ok(Some(employee)))),
             Err(refusal) if some.len() == 1 => outcomes.push(own(Err(refusal))?),
             Err(Refusal::Store(cause @ StoreError::Unavailable(_))) => return Err(cause),

@@ -1,7 +1,7 @@
 //! The verbs about departments, and what a department's change means for the people in it.
 
 use orquiva_core::department::{key, near};
-use orquiva_core::event::EventType;
+use orquiva_core::event::{EventType, NewEvent};
 use orquiva_core::id::{DepartmentId, EmployeeId};
 use orquiva_core::{Department, Employee, Fault, FieldError, NewDepartment, NewEmployee};
 use orquiva_store::department::{self, Named};
@@ -9,7 +9,7 @@ use orquiva_store::employee::{Order, Sort};
 use orquiva_store::{StoreError, Tx, company, employee, event};
 use serde_json::{Value, json};
 
-use crate::pen::{Pen, Refusal, announce, told_of};
+use crate::pen::{Pen, Refusal, announce, told, told_of};
 
 /// How many people are held in memory at once when all of a department are told of.
 const AT_ONCE: i64 = 500;
@@ -21,11 +21,10 @@ pub async fn create(tx: &Tx, pen: &Pen, new: NewDepartment) -> Result<Department
         department::lock_tree(tx, pen.company).await?;
     }
     check(tx, pen, &created, None).await?;
-    match department::insert(tx, pen.company, &created).await? {
-        true => announce_created(tx, pen, &created).await?,
-        false => return Err(StoreError::Duplicate("name").into()),
+    match department::insert(tx, pen.company, &created, &told_created(pen, &created)).await? {
+        true => Ok(created),
+        false => Err(StoreError::Duplicate("name").into()),
     }
-    Ok(created)
 }
 
 /// Changes a department by a merge patch (RFC 7396) and announces what changed as `department.updated`. A new
@@ -103,11 +102,10 @@ pub(crate) async fn find_or_create(tx: &Tx, pen: &Pen, wish: &NewEmployee) -> Re
         return Err(unknown(tx, pen, name).await?);
     }
     let new = fresh(pen, NewDepartment::named(name.clone()));
-    if department::insert(tx, pen.company, &new).await? {
-        announce_created(tx, pen, &new).await?;
+    if department::insert(tx, pen.company, &new, &told_created(pen, &new)).await? {
         return Ok(Some(named(&new)));
     }
-    // Another node has just created it.
+    // Somebody else has just created it: another hire beside this one, or another node.
     let found = department::by_name(tx, pen.company, &known).await?;
     found.map(Some).ok_or_else(|| StoreError::Unavailable(format!("`{name}` comes and goes")).into())
 }
@@ -131,8 +129,8 @@ fn named(department: &Department) -> Named {
     Named { id: department.id, name: department.shape.name.clone() }
 }
 
-async fn announce_created(tx: &Tx, pen: &Pen, new: &Department) -> Result<(), StoreError> {
-    announce(tx, pen, EventType::DepartmentCreated, new.id.to_string(), json!(new), None).await
+fn told_created(pen: &Pen, new: &Department) -> NewEvent {
+    told(pen, EventType::DepartmentCreated, new.id.to_string(), json!(new), None)
 }
 
 /// Checks what is new in `after`: its parent is there and not below it, its leads are employees.
@@ -238,7 +236,7 @@ async fn carry(tx: &Tx, pen: &Pen, from: &Named, to: &Named) -> Result<(), Refus
 }
 
 /// The event that tells of a person's new department.
-fn told_of_move(pen: &Pen, person: &Employee, from: &Named, to: &Named) -> orquiva_core::event::NewEvent {
+fn told_of_move(pen: &Pen, person: &Employee, from: &Named, to: &Named) -> NewEvent {
     let put = |named: &Named| Employee {
         department_id: Some(named.id),
         department: Some(named.name.clone()),

@@ -1,21 +1,56 @@
 //! The verbs about employees.
 
+use std::collections::BTreeMap;
+
 use orquiva_core::custom_field::CustomValues;
+use orquiva_core::department::key;
 use orquiva_core::event::EventType;
 use orquiva_core::id::EmployeeId;
 use orquiva_core::{Employee, NewEmployee};
-use orquiva_store::{Tx, employee};
+use orquiva_store::department::Named;
+use orquiva_store::{Tx, employee, event};
 use serde_json::Value;
 
 use crate::custom_fields;
 use crate::departments::{self, find_or_create};
 use crate::managers;
-use crate::pen::{Pen, Refusal, announce_employee};
+use crate::pen::{Pen, Refusal, announce_employee, told_of};
 use crate::store::store;
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refusal> {
     let department = find_or_create(tx, pen, &new).await?;
+    let hired = drawn_up(tx, pen, new, department).await?;
+    // One round trip: if the row is refused, so is the event.
+    let announced = announce_employee(tx, pen, EventType::EmployeeCreated, &hired, None);
+    tokio::try_join!(biased; employee::insert(tx, &hired), announced)?;
+    Ok(hired)
+}
+
+/// Hires several people and announces each as [`hire`] does, for hardly more than one costs: each department is looked
+/// for once, and nothing waits for one of them. They have no order among themselves.
+pub(crate) async fn hire_all(tx: &Tx, pen: &Pen, all: &[&NewEmployee]) -> Result<Vec<Employee>, Refusal> {
+    let wish = |new: &NewEmployee| (new.department_id, new.department.as_deref().map(key));
+    let wishes: BTreeMap<_, _> = all.iter().map(|new| (wish(new), *new)).collect();
+    let found: Vec<_> = wishes.values().map(|new| find_or_create(tx, pen, new)).collect();
+    let found = tx.together(found.into_iter()).await?;
+    let departments: BTreeMap<_, _> = wishes.into_keys().zip(found).collect();
+    let into = |new: &NewEmployee| departments[&wish(new)].clone();
+    let hired: Vec<_> = all.iter().map(|new| drawn_up(tx, pen, (*new).clone(), into(new))).collect();
+    let hired = tx.together(hired.into_iter()).await?;
+    let told: Vec<_> = hired.iter().map(|one| told_of(pen, EventType::EmployeeCreated, one, None)).collect();
+    let announced = event::announce_all(tx, pen.company, &told);
+    tokio::try_join!(biased; employee::insert_all(tx, pen.company, &hired), announced)?;
+    Ok(hired)
+}
+
+/// Someone who is about to be hired into `department`.
+async fn drawn_up(
+    tx: &Tx,
+    pen: &Pen,
+    new: NewEmployee,
+    department: Option<Named>,
+) -> Result<Employee, Refusal> {
     if let Some(manager) = new.profile.manager_id {
         managers::check(tx, pen, None, manager).await?;
     }
@@ -38,9 +73,6 @@ pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refu
         former: None,
     };
     hired.due_on = hired.falls_due(false, pen.now.date());
-    // One round trip: if the row is refused, so is the event.
-    let announced = announce_employee(tx, pen, EventType::EmployeeCreated, &hired, None);
-    tokio::try_join!(biased; employee::insert(tx, &hired), announced)?;
     Ok(hired)
 }
 

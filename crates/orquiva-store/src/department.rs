@@ -1,10 +1,11 @@
 //! Departments: known by name, without regard to case and accents, and standing in a tree.
 
 use orquiva_core::department::{Department, NewDepartment, key};
+use orquiva_core::event::NewEvent;
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
 
 use crate::sql::{Sql, sql};
-use crate::{Arg, Row, StoreError, Tx, args};
+use crate::{Arg, Row, StoreError, Tx, args, event};
 
 /// As much of a department as an employee shows.
 #[derive(Clone, Debug)]
@@ -52,8 +53,14 @@ pub async fn names(tx: &Tx, company: CompanyId) -> Result<Vec<String>, StoreErro
     tx.all(sql, args![company], |row| row.text(0)).await
 }
 
-/// Inserts a department, unless there is one of that name; whether it did. A code that is taken is refused.
-pub async fn insert(tx: &Tx, company: CompanyId, department: &Department) -> Result<bool, StoreError> {
+/// Inserts a department and writes down what `told` tells of it, unless there is one of that name; whether it did. A code
+/// that is taken is refused. Both travel together: who finds the department finds it announced.
+pub async fn insert(
+    tx: &Tx,
+    company: CompanyId,
+    department: &Department,
+    told: &NewEvent,
+) -> Result<bool, StoreError> {
     let sql = sql!(
         "insert into department
             (company_id, id, name, name_key, code, parent_id, lead_ids, version, updated_at, created_at)
@@ -61,7 +68,9 @@ pub async fn insert(tx: &Tx, company: CompanyId, department: &Department) -> Res
     );
     let mut args = columns(company, department);
     args.push(department.created_at.into());
-    let inserted = tx.run(sql, &args).await? > 0;
+    let announced = event::announce_of_department(tx, company, department.id, told);
+    let (inserted, ()) = tokio::try_join!(biased; tx.run(sql, &args), announced)?;
+    let inserted = inserted > 0;
     if inserted {
         insert_leads(tx, company, department).await?;
     }

@@ -21,8 +21,14 @@ use crate::{Arg, Row, StoreError, Tx, args};
 pub use coverage::{Coverage, coverage};
 pub use list::{Filter, Order, Place, Sort, list};
 
-/// Inserts an employee with its references and the words that find it. Nothing has been looked up before: the database refuses duplicates.
+/// Inserts an employee with its references and the words that find it. Nothing has been looked up before: the database
+/// refuses duplicates.
 pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
+    insert_all(tx, employee.company_id, std::slice::from_ref(employee)).await
+}
+
+/// Inserts several employees of a company as [`insert`] does, without waiting between them.
+pub async fn insert_all(tx: &Tx, company: CompanyId, employees: &[Employee]) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into employee (company_id, id, full_name, first_name, last_name, second_last_name, preferred_name,
             email, email_key, phone, employee_number, status, start_date, job_title, employment_type, location,
@@ -32,11 +38,17 @@ pub async fn insert(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38)"
     );
-    let words = words_of(&employee.profile);
-    let mut args = columns(employee, &words);
-    args.extend([Arg::from(employee.created_at), Arg::from(employee.updated_at)]);
-    let (row, refs) = (tx.run(sql, &args), insert_refs(tx, employee));
-    tokio::try_join!(biased; row, word::insert(tx, employee, &words), refs).map(drop)
+    let words: Vec<_> = employees.iter().map(|employee| words_of(&employee.profile)).collect();
+    let row = |(employee, words): (_, &BTreeSet<String>)| {
+        let mut args = columns(employee, words);
+        args.extend([Arg::from(employee.created_at), Arg::from(employee.updated_at)]);
+        args
+    };
+    let rows: Vec<_> = employees.iter().zip(&words).map(row).collect();
+    let ways = employees.iter().zip(&words);
+    let ways = ways.flat_map(|(employee, words)| words.iter().map(|word| (word, employee.id))).collect();
+    let words = word::insert(tx, company, ways);
+    tokio::try_join!(biased; tx.run_each(sql, &rows), words, insert_refs(tx, employees)).map(drop)
 }
 
 /// Stores `employee` over `before`, if that is still what is stored.
@@ -58,13 +70,14 @@ pub async fn update(tx: &Tx, employee: &Employee, before: &Employee) -> Result<(
         return Err(StoreError::NotFound);
     }
     word::delete(tx, before, former.difference(&words)).await?;
-    word::insert(tx, employee, words.difference(&former)).await
+    let ways = words.difference(&former).map(|word| (word, employee.id)).collect();
+    word::insert(tx, employee.company_id, ways).await
 }
 
 /// Stores the references of `employee` in place of those that it had.
 pub async fn replace_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
     delete_refs(tx, employee.company_id, employee.id).await?;
-    insert_refs(tx, employee).await
+    insert_refs(tx, std::slice::from_ref(employee)).await
 }
 
 /// Keeps other nodes from changing who reports to whom in a company until this transaction ends: two changes at
@@ -253,13 +266,14 @@ pub async fn move_all(
     tx.run(sql, args![company, from, to]).await.map(drop)
 }
 
-async fn insert_refs(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
+async fn insert_refs(tx: &Tx, employees: &[Employee]) -> Result<(), StoreError> {
     let sql =
         sql!("insert into external_ref (company_id, system, value, employee_id) values ($1, $2, $3, $4)");
-    let refs = employee.profile.external_refs.iter();
-    let rows: Vec<_> =
-        refs.map(|(system, value)| args![employee.company_id, system, value, employee.id].to_vec()).collect();
-    tx.run_each(sql, &rows).await
+    let rows = employees.iter().flat_map(|employee| {
+        let row = |(system, value)| args![employee.company_id, system, value, employee.id].to_vec();
+        employee.profile.external_refs.iter().map(row)
+    });
+    tx.run_each(sql, &rows.collect::<Vec<_>>()).await
 }
 
 async fn delete_refs(tx: &Tx, company: CompanyId, id: EmployeeId) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use orquiva_core::{Clock, Secret};
 
 use crate::error::StoreError;
 use crate::tx::{Tx, TxEngine};
-use crate::writer::{Job, Queue};
+use crate::writer::{Job, Order, Queue};
 use crate::{postgres, sqlite, writer};
 
 /// Which database.
@@ -94,7 +94,18 @@ impl Store {
         F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        self.submit(company.into(), true, verb).await
+        self.submit(company.into(), Order::InTurn, true, verb).await
+    }
+
+    /// Runs `verb` as [`Self::write`] does, but in this order.
+    pub async fn write_in<T, E, F, R>(&self, order: Order, company: CompanyId, verb: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<T, E>> + Send,
+    {
+        self.submit(Some(company), order, true, verb).await
     }
 
     /// Runs `verb` as [`Self::write`] does, and stores nothing of it: the answer tells what would be.
@@ -105,17 +116,23 @@ impl Store {
         F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        self.submit(Some(company), false, verb).await
+        self.submit(Some(company), Order::InTurn, false, verb).await
     }
 
-    async fn submit<T, E, F, R>(&self, company: Option<CompanyId>, store: bool, verb: F) -> Result<T, E>
+    async fn submit<T, E, F, R>(
+        &self,
+        company: Option<CompanyId>,
+        order: Order,
+        store: bool,
+        verb: F,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        let (job, answer) = Job::new(company, store, verb);
+        let (job, answer) = Job::new(company, order, store, verb);
         let gone = |what: &str| E::from(StoreError::Unavailable(what.to_owned()));
         self.writer(company).send(job).await.map_err(|_| gone("the writer has stopped"))?;
         answer.await.map_err(|_| gone("the writer gave no answer"))?

@@ -1,7 +1,7 @@
 //! The event log of a company: written with the change, given its place by the router.
 
 use orquiva_core::event::{NewEvent, Types, envelope, with_sensitive};
-use orquiva_core::id::{CompanyId, EventId};
+use orquiva_core::id::{CompanyId, DepartmentId, EventId};
 use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::{Sql, sql};
@@ -80,6 +80,22 @@ impl Event {
 /// Writes an event down, in the transaction of the change that it tells of.
 pub async fn announce(tx: &Tx, company: CompanyId, event: &NewEvent) -> Result<(), StoreError> {
     tx.run(insertion(), &row_of(company, event)).await.map(drop)
+}
+
+/// Writes an event down if there is a department of this id.
+pub(crate) async fn announce_of_department(
+    tx: &Tx,
+    company: CompanyId,
+    department: DepartmentId,
+    event: &NewEvent,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into event (company_id, id, type, subject_id, created_at, payload, sensitive)
+         select company_id, $2, $3, $4, $5, $6, $7 from department where company_id = $1 and id = $8"
+    );
+    let mut args = row_of(company, event);
+    args.push(department.into());
+    tx.run(sql, &args).await.map(drop)
 }
 
 /// Writes events down, in their order, without waiting between them.

@@ -31,6 +31,7 @@ pub use arg::{Arg, Row};
 pub use engine::{Settings, Snapshot, Store};
 pub use error::StoreError;
 pub use tx::Tx;
+pub use writer::Order;
 
 #[cfg(test)]
 mod plans;

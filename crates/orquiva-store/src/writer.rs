@@ -3,8 +3,8 @@
 //!
 //! A verb that is refused must leave no trace in what the others share. On SQLite each runs under a savepoint. On
 //! PostgreSQL a savepoint is dear and keeps verbs in single file, so those of different companies run side by side
-//! without one: their statements travel together. If one of them has to be undone, all are, and each runs again, in
-//! single file and under savepoints.
+//! without one: their statements travel together. So do those of one company that only add ([`Order::Beside`]). If one
+//! of them has to be undone, all are, and each runs again, in single file and under savepoints.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -25,9 +25,20 @@ const MAX_GROUP: usize = 256;
 /// Verbs that may wait for a writer before new ones are held back.
 const MAX_WAITING: usize = 8192;
 
+/// How a verb gets on with the others of its company that wait at the same moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It runs when those before it are done, and those after it wait.
+    InTurn,
+    /// It may run at the same time as others that say so. For a verb that only adds: whatever comes of it does not
+    /// depend on what others like it add meanwhile, but for what the database itself refuses (a value that is taken).
+    Beside,
+}
+
 /// A verb on its way to a writer.
 pub(crate) struct Job {
     company: Option<CompanyId>,
+    order: Order,
     asked: Box<dyn Asked>,
 }
 
@@ -81,6 +92,7 @@ impl Job {
     /// A verb, whether it is stored if it succeeds, and where its answer will come.
     pub(crate) fn new<T, E, F, R>(
         company: Option<CompanyId>,
+        order: Order,
         store: bool,
         verb: F,
     ) -> (Self, oneshot::Receiver<Result<T, E>>)
@@ -92,7 +104,7 @@ impl Job {
     {
         let (reply, answer) = oneshot::channel();
         let question = Question { verb, store, result: Arc::default(), reply };
-        (Self { company, asked: Box::new(question) }, answer)
+        (Self { company, order, asked: Box::new(question) }, answer)
     }
 }
 
@@ -207,21 +219,19 @@ async fn alone(connection: &postgres::Connection, job: &mut Job) -> Result<(), S
     Ok(client.batch_execute(end).await?)
 }
 
-/// Runs those of different companies at the same time and commits them together; false if one of them has to be
-/// undone, and with it all are.
+/// Runs those of different companies, and those of one that may, at the same time and commits them together; false if
+/// one of them has to be undone, and with it all are.
 async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> Result<bool, StoreError> {
     let client = connection.client();
     let mut companies: BTreeMap<Option<CompanyId>, Vec<&mut Job>> = BTreeMap::new();
     for job in group.iter_mut() {
         companies.entry(job.company).or_default().push(job);
     }
-    let runs = companies.into_values().map(|jobs| async {
+    let runs = companies.into_values().map(|mut jobs| async move {
         let mut clean = true;
-        for job in jobs {
-            let shared = connection.shared();
-            let tx = Tx(TxEngine::Postgres(shared.clone()));
-            let run = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
-            clean &= run.await.unwrap_or(false) || !shared.has_left_marks();
+        for beside in jobs.chunk_by_mut(|one, next| [one.order, next.order] == [Order::Beside; 2]) {
+            let runs = beside.iter_mut().map(|job| share(connection, job));
+            clean &= join_all(runs).await.into_iter().all(|clean| clean);
         }
         clean
     });
@@ -233,6 +243,14 @@ async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> R
     }
     client.batch_execute(COMMIT).await?;
     Ok(true)
+}
+
+/// Runs one of several verbs that share a transaction; whether the transaction may be kept for all that it did.
+async fn share(connection: &postgres::Connection, job: &mut Job) -> bool {
+    let shared = connection.shared();
+    let tx = Tx(TxEngine::Postgres(shared.clone()));
+    let run = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
+    run.await.unwrap_or(false) || !shared.has_left_marks()
 }
 
 /// Runs one verb after the other, each under a savepoint that travels with its first statement, and commits.

@@ -3,8 +3,8 @@
 use orquiva_core::event::Actor;
 use orquiva_core::{Code, Scope, Timestamp};
 use orquiva_people::Pen;
-use orquiva_store::Tx;
 use orquiva_store::idempotency::{self, Key};
+use orquiva_store::{Order, Tx};
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -16,6 +16,29 @@ impl App {
     /// Runs a verb in one transaction with the record of its answer: a repeat under the same
     /// idempotency key gets that answer, and nothing is done twice. A dry run is undone, and leaves the key alone.
     pub(crate) async fn write<F, R>(&self, caller: &Caller, terms: Terms, verb: F) -> Result<Answer, Problem>
+    where
+        F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<Answer, Problem>> + Send,
+    {
+        self.write_in(Order::InTurn, caller, terms, verb).await
+    }
+
+    /// Writes as [`Self::write`] does, for a verb that only adds: beside others of its company that do the same.
+    pub(crate) async fn add<F, R>(&self, caller: &Caller, terms: Terms, verb: F) -> Result<Answer, Problem>
+    where
+        F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<Answer, Problem>> + Send,
+    {
+        self.write_in(Order::Beside, caller, terms, verb).await
+    }
+
+    async fn write_in<F, R>(
+        &self,
+        order: Order,
+        caller: &Caller,
+        terms: Terms,
+        verb: F,
+    ) -> Result<Answer, Problem>
     where
         F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
         R: Future<Output = Result<Answer, Problem>> + Send,
@@ -33,8 +56,8 @@ impl App {
                 let answer = self.store.rehearse(company, move |tx| verb(tx, pen)).await?;
                 return Ok(Answer { dry_run, ..answer });
             }
-            None => self.store.write(company, move |tx| verb(tx, pen)).await,
-            Some(once) => self.write_once(caller, once, pen, verb).await,
+            None => self.store.write_in(order, company, move |tx| verb(tx, pen)).await,
+            Some(once) => self.write_once(order, caller, once, pen, verb).await,
         }?;
         self.wake.notify_one(); // only to be quick: the worker would find it anyway
         Ok(answer)
@@ -42,6 +65,7 @@ impl App {
 
     async fn write_once<F, R>(
         &self,
+        order: Order,
         caller: &Caller,
         mut once: Once,
         pen: Pen,
@@ -58,11 +82,11 @@ impl App {
         let key = Key { company: caller.company, client: caller.client, text: once.key.clone() };
         let (app, now) = (self.clone(), pen.now);
         let _running = self.enter((key.company, key.client, key.text.clone()))?;
+        if let Some(known) = self.answered(&self.store.read().await?, &key, &once, now).await? {
+            return Ok(known);
+        }
         let (own, same) = (key.clone(), once.clone());
-        let written = self.store.write(key.company, move |tx: Tx| async move {
-            if let Some(known) = app.answered(&tx, &own, &same, now).await? {
-                return Ok(known);
-            }
+        let written = self.store.write_in(order, key.company, move |tx: Tx| async move {
             let answer = verb(tx.clone(), pen).await?;
             idempotency::keep(&tx, &own, &same.fingerprint, &app.seal(&same, &answer), now).await?;
             Ok(answer)

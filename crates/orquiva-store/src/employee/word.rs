@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use orquiva_core::Employee;
-use orquiva_core::id::CompanyId;
+use orquiva_core::id::{CompanyId, EmployeeId};
 
 use crate::sql::sql;
 use crate::{StoreError, Tx, args};
@@ -12,20 +12,24 @@ use crate::{StoreError, Tx, args};
 /// A word that begins this many words of a company is common: most people on the way will do.
 const COMMON: i64 = 2000;
 
-/// Notes `words` as ways to find `employee`: one statement, however many they are.
+/// Notes the words of some employees as ways to find them: one statement, however many they are.
 pub(super) async fn insert(
     tx: &Tx,
-    employee: &Employee,
-    words: impl IntoIterator<Item = &String>,
+    company: CompanyId,
+    mut rows: Vec<(&String, EmployeeId)>,
 ) -> Result<(), StoreError> {
-    let Some(words) = as_json(words) else { return Ok(()) };
+    rows.sort_unstable(); // in the order of the table: one page after the other
+    if rows.is_empty() {
+        return Ok(());
+    }
     let sql = sql!(
         sqlite "insert into employee_word (company_id, word, employee_id)
-                select $1, value, $2 from json_each($3)",
+                select $1, value ->> 0, value ->> 1 from json_each($2)",
         postgres "insert into employee_word (company_id, word, employee_id)
-                  select $1, word, $2 from json_array_elements_text($3::text::json) as words (word)"
+                  select $1, pair ->> 0, pair ->> 1 from json_array_elements($2::text::json) as pairs (pair)"
     );
-    tx.run(sql, args![employee.company_id, employee.id, words]).await.map(drop)
+    let rows = serde_json::to_string(&rows).map_err(StoreError::broken)?;
+    tx.run(sql, args![company, rows]).await.map(drop)
 }
 
 /// Forgets `words` as ways to find `employee`.

@@ -44,7 +44,7 @@ pub(super) async fn create(
     params.finish()?;
     let view = View::of(&app, &caller).await?;
     let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
-    app.write(&caller, body.terms, move |tx, pen| async move {
+    app.add(&caller, body.terms, move |tx, pen| async move {
         let hired = people::hire(&tx, &pen, new).await?;
         Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), view.one(&hired)))
     })

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails there")]
 
 mod announcement;
+mod at_once;
 mod bad_input;
 mod batch;
 mod clients;
