@@ -81,6 +81,19 @@ pub async fn remove(
     Ok(())
 }
 
+/// The department that `wish` means for someone who is in one, which is looked for only if it is another one.
+pub(crate) async fn department_of(
+    tx: &Tx,
+    pen: &Pen,
+    wish: &NewEmployee,
+    before: &Employee,
+) -> Result<Option<Named>, Refusal> {
+    if (wish.department_id, &wish.department) != (before.department_id, &before.department) {
+        return find_or_create(tx, pen, wish).await;
+    }
+    Ok(before.department_id.zip(before.department.clone()).map(|(id, name)| Named { id, name }))
+}
+
 /// The department that `wish` means. A name that is new creates one and announces it, unless the company has
 /// closed its departments; an id has to exist; if both are given they have to agree.
 pub(crate) async fn find_or_create(tx: &Tx, pen: &Pen, wish: &NewEmployee) -> Result<Option<Named>, Refusal> {

@@ -12,10 +12,10 @@ use orquiva_store::{Tx, employee, event};
 use serde_json::Value;
 
 use crate::custom_fields;
-use crate::departments::{self, find_or_create};
+use crate::departments::{self, department_of, find_or_create};
 use crate::managers;
 use crate::pen::{Pen, Refusal, announce_employee, told_of};
-use crate::store::store;
+use crate::store::{overtaken, settled, store};
 
 /// Hires someone and announces it as `employee.created`: both are stored, or neither is.
 pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refusal> {
@@ -84,28 +84,34 @@ pub async fn change(
     pen: &Pen,
     id: EmployeeId,
     patch: &Value,
-    holds: impl FnOnce(&Employee) -> bool,
+    holds: impl Fn(&Employee) -> bool,
 ) -> Result<Employee, Refusal> {
-    let before = employee::get(tx, pen.company, id).await?;
-    if !holds(&before) {
-        return Err(Refusal::Stale);
-    }
-    let new = NewEmployee::patched(&before, patch, pen.now.date()).map_err(Refusal::Fields)?;
-    managers::check_change(tx, pen, &before, &new).await?;
-    let mut after = Employee {
-        original_hire_date: before.first_day(new.profile.start_date),
-        profile: new.profile.clone(),
-        sensitive: new.sensitive.clone(),
-        custom_fields: custom_fields::read(tx, pen, new.custom_fields.clone(), before.custom_fields.clone())
+    settled(|| async {
+        let before = employee::get(tx, pen.company, id).await?;
+        if !holds(&before) {
+            return Err(Refusal::Stale);
+        }
+        let new = NewEmployee::patched(&before, patch, pen.now.date()).map_err(Refusal::Fields)?;
+        managers::check_change(tx, pen, &before, &new).await?;
+        let mut after = Employee {
+            original_hire_date: before.first_day(new.profile.start_date),
+            profile: new.profile.clone(),
+            sensitive: new.sensitive.clone(),
+            custom_fields: custom_fields::read(
+                tx,
+                pen,
+                new.custom_fields.clone(),
+                before.custom_fields.clone(),
+            )
             .await?,
-        ..before.clone()
-    };
-    if (new.department_id, &new.department) != (before.department_id, &before.department) {
-        let department = find_or_create(tx, pen, &new).await?;
+            ..before.clone()
+        };
+        let department = department_of(tx, pen, &new, &before).await?;
         after.department_id = department.as_ref().map(|department| department.id);
         after.department = department.map(|department| department.name);
-    }
-    store(tx, pen, EventType::EmployeeUpdated, after, before).await
+        store(tx, pen, EventType::EmployeeUpdated, after, before).await
+    })
+    .await
 }
 
 /// Removes an employee and announces it, with all that was known, as `employee.deleted`. Who reported to them
@@ -114,15 +120,18 @@ pub async fn remove(
     tx: &Tx,
     pen: &Pen,
     id: EmployeeId,
-    holds: impl FnOnce(&Employee) -> bool,
+    holds: impl Fn(&Employee) -> bool,
 ) -> Result<(), Refusal> {
-    let before = employee::get(tx, pen.company, id).await?;
-    if !holds(&before) {
-        return Err(Refusal::Stale);
-    }
-    managers::release_reports(tx, pen, id).await?;
-    employee::delete(tx, &before).await?;
-    departments::forget_lead(tx, pen, id).await?;
-    announce_employee(tx, pen, EventType::EmployeeDeleted, &before, None).await?;
-    Ok(())
+    settled(|| async {
+        let before = employee::get(tx, pen.company, id).await?;
+        if !holds(&before) {
+            return Err(Refusal::Stale);
+        }
+        managers::release_reports(tx, pen, id).await?;
+        employee::delete(tx, &before).await.map_err(overtaken)?;
+        departments::forget_lead(tx, pen, id).await?;
+        announce_employee(tx, pen, EventType::EmployeeDeleted, &before, None).await?;
+        Ok(())
+    })
+    .await
 }

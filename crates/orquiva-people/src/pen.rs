@@ -51,6 +51,9 @@ pub enum Refusal {
     /// The resource is no longer what the caller believes (`If-Match`).
     #[error("the resource has changed in the meantime")]
     Stale,
+    /// Other nodes changed the employee whenever it was to be changed.
+    #[error("others change the employee all the time")]
+    Overtaken,
     /// It is not possible as things stand; the code says why, and what is.
     #[error("it is not possible as things stand")]
     Not(Code),

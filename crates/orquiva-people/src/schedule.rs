@@ -76,7 +76,7 @@ impl Scheduler {
         match self.store.write(company, verb).await {
             Ok(done) => done,
             // Another node, or a client, was quicker.
-            Err(Refusal::Stale | Refusal::Store(StoreError::NotFound)) => false,
+            Err(Refusal::Overtaken | Refusal::Store(StoreError::NotFound)) => false,
             Err(cause) => {
                 tracing::error!(%cause, company.id = %company, employee.id = %id, "what is due on this day was not carried out; it waits");
                 false

@@ -159,12 +159,12 @@ pub async fn list_reports(
     tx.all(if all { through_others } else { direct }, args![company, manager, after, limit], read).await
 }
 
-/// Removes an employee with its references and words.
+/// Removes an employee with its references and words, if that is still what is stored.
 pub async fn delete(tx: &Tx, employee: &Employee) -> Result<(), StoreError> {
-    let sql = sql!("delete from employee where company_id = $1 and id = $2");
+    let sql = sql!("delete from employee where company_id = $1 and id = $2 and version = $3");
     delete_refs(tx, employee.company_id, employee.id).await?;
     word::delete(tx, employee, &words_of(&employee.profile)).await?;
-    match tx.run(sql, args![employee.company_id, employee.id]).await? {
+    match tx.run(sql, args![employee.company_id, employee.id, employee.version]).await? {
         0 => Err(StoreError::NotFound),
         _ => Ok(()),
     }

@@ -38,7 +38,7 @@ impl IfMatch {
 
     /// Whether the resource with this entity tag is meant; without a condition, whichever there is.
     pub(crate) fn holds(&self, etag: &str) -> bool {
-        self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))
+        self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| means(tag, etag)))
     }
 }
 
@@ -57,9 +57,20 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 impl IfNoneMatch {
     /// Whether what is there, if anything is, is none of those.
     pub(crate) fn holds_for(&self, etag: Option<&str>) -> bool {
-        let is_named = |tags: &Vec<String>| tags.iter().any(|tag| tag == "*" || Some(tag.as_str()) == etag);
-        etag.is_none() || !self.0.as_ref().is_some_and(is_named)
+        let is_named = |etag| self.0.as_ref().is_some_and(|tags| tags.iter().any(|tag| means(tag, etag)));
+        !etag.is_some_and(is_named)
     }
+}
+
+/// The entity tag of a version as it is shown to who may not see all of it: another one, so that who may from now on
+/// is sent the whole. As a condition of a write it means the same version.
+pub(crate) fn partial(etag: &str) -> String {
+    format!("{}-redacted\"", etag.trim_end_matches('"'))
+}
+
+/// Whether `tag` of a condition means the version of `etag`.
+fn means(tag: &str, etag: &str) -> bool {
+    tag == "*" || tag == etag || tag == partial(etag)
 }
 
 /// The entity tag of something without a version: the same as long as it is shown in the same bytes.

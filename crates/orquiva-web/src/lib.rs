@@ -18,6 +18,7 @@ mod openapi;
 mod params;
 mod pick;
 mod problem;
+mod progress;
 mod replay;
 mod request;
 mod server;

@@ -93,7 +93,7 @@ impl Pick {
     pub(crate) fn answer(&self, view: &View, employee: &Employee, related: &Related) -> Answer {
         let meta = self.hidden(view);
         let body = to_json(&Shown { meta, ..self.each(view, employee, related) });
-        let etag = (!self.manager && !self.department).then(|| employee.etag());
+        let etag = (!self.manager && !self.department).then(|| view.etag(employee));
         Answer { status: 200, etag, body, ..Answer::default() }
     }
 

@@ -180,6 +180,7 @@ impl From<Refusal> for Problem {
                 format!("{people} people have a value. Add `?force=true` to remove it with its values."),
             ),
             Refusal::Stale => Code::PreconditionFailed.into(),
+            Refusal::Overtaken => StoreError::Unavailable(refusal.to_string()).into(),
             Refusal::Not(code) => code.into(),
             Refusal::Store(error) => error.into(),
         }

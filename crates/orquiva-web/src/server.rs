@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tower::util::MapRequest;
 
 use crate::address::Peer;
+use crate::progress::Progress;
 
 /// The time that a client has for the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -51,7 +52,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             request
         };
         let service = TowerToHyperService::new(MapRequest::new(router.clone(), from_peer));
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(Progress::of(stream)), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(cause) = connection.await {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::condition::partial;
 use crate::problem::Problem;
 
 /// What a caller sees of employees.
@@ -50,6 +51,14 @@ impl View {
         self.hidden.iter().flat_map(|own| Redacted(own).names())
     }
 
+    /// The `ETag` of an employee by itself, as this caller sees it.
+    pub(crate) fn etag(&self, employee: &Employee) -> String {
+        match self.shows_sensitive() {
+            true => employee.etag(),
+            false => partial(&employee.etag()),
+        }
+    }
+
     /// An employee by itself, with what is hidden of it.
     pub(crate) fn one(&self, employee: &Employee) -> String {
         to_json(&self.shown(employee, true))
@@ -57,7 +66,7 @@ impl View {
 
     /// An employee by itself, as the answer to a write or a reading.
     pub(crate) fn answer(&self, employee: &Employee) -> Answer {
-        Answer::shown(employee.etag(), &self.shown(employee, true))
+        Answer::shown(self.etag(employee), &self.shown(employee, true))
     }
 
     /// An employee among others: what is hidden is said once, by [`View::explain`].

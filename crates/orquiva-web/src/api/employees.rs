@@ -46,7 +46,7 @@ pub(super) async fn create(
     let new = NewEmployee::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
     app.add(&caller, body.terms, move |tx, pen| async move {
         let hired = people::hire(&tx, &pen, new).await?;
-        Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), view.one(&hired)))
+        Ok(Answer::created(format!("/v1/employees/{}", hired.id), Some(view.etag(&hired)), view.one(&hired)))
     })
     .await
 }

@@ -77,6 +77,36 @@ async fn what_is_hidden_is_absent_and_the_answer_says_what_shows_it() {
 }
 
 #[tokio::test]
+async fn who_may_see_more_from_now_on_is_sent_more() {
+    on_both(async |orq| {
+        let (all, some) = two(&orq, scopes("employees:read employees:write")).await;
+        let hired = some.post("/v1/employees", &json!({ "fullName": "Ana", "email": "a@acme.test" })).await;
+        let path = hired.header("location").to_owned();
+        let (whole, part) = (all.get(&path).await, some.get(&path).await);
+        assert_eq!(hired.header("etag"), part.header("etag"));
+        assert_ne!(whole.header("etag"), part.header("etag"));
+        for (caller, known, status) in [(&all, &part, 200), (&some, &whole, 200), (&some, &part, 304)] {
+            let known = [("if-none-match", known.header("etag"))];
+            assert_eq!(caller.write(Method::GET, &path, &known, &Value::Null).await.status, status);
+        }
+        // For a write either means the version.
+        for (caller, known) in [(&some, &whole), (&all, &part)] {
+            let known = [("if-match", known.header("etag"))];
+            let dry = format!("{path}?dryRun=true");
+            let changed = caller.write(Method::PATCH, &dry, &known, &json!({ "jobTitle": "Jefa" })).await;
+            assert_eq!(changed.status, 200);
+        }
+        assert_eq!(some.patch(&path, &json!({ "jobTitle": "Jefa" })).await.status, 200);
+        for known in [&whole, &part] {
+            let known = [("if-match", known.header("etag"))];
+            let stale = all.write(Method::DELETE, &path, &known, &Value::Null).await;
+            assert_eq!(stale.problem(), (412, "precondition_failed"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_may_not_write_sensitive_fields_is_told_so_and_nothing_is_stored() {
     on_both(async |orq| {
         let (all, some) = two(&orq, scopes("employees:read employees:write employees.sensitive:read")).await;

@@ -12,9 +12,9 @@ const NONE: Value = Value::Null;
 async fn all(acme: &Caller<'_>) -> Vec<Value> {
     acme.orq.work().await;
     let mut all = Vec::new();
-    for path in ["/v1/employees", "/v1/departments", "/v1/webhooks", "/v1/events?limit=200", "/v1/deliveries"]
-    {
-        all.push(acme.get(path).await.body);
+    let lists = ["employees", "departments", "custom-fields", "webhooks", "events?limit=200", "deliveries"];
+    for path in lists.map(|list| format!("/v1/{list}")) {
+        all.push(acme.get(&path).await.body);
     }
     all
 }
@@ -28,7 +28,7 @@ async fn one_of_each(acme: &Caller<'_>) -> (String, String) {
 
 /// Every write, in an order in which each is accepted: method, path, body, and the status of its answer.
 fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, String, Value, u16)> {
-    let (post, patch, delete) = (Method::POST, Method::PATCH, Method::DELETE);
+    let (post, put, patch, delete) = (Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let eva = json!({ "fullName": "Eva Gil", "email": "eva@acme.test", "department": "Ventas" });
     let item = json!({ "fullName": "Luis Rey", "email": "luis@acme.test" });
     let hook = json!({ "url": "https://acme.test/hook", "events": ["webhook_endpoint.*"] });
@@ -37,6 +37,9 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
         [format!("employees/{employee}"), format!("departments/{department}"), format!("webhooks/{webhook}")];
     let end_path = format!("{person}/terminate");
     let return_path = format!("{person}/rehire");
+    let by_ref = "employees/by-ref/sap/7";
+    let pia = json!({ "fullName": "Pía Sol", "email": "pia@acme.test" });
+    let field = json!({ "slug": "badge", "label": "Tarjeta", "type": "text" });
     [
         (&post, "employees", eva, 201),
         (&post, "employees/batch", json!({ "items": [{ "data": item }] }), 200),
@@ -47,6 +50,11 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
         (&post, return_path.as_str(), json!({ "startDate": "2026-02-01" }), 200),
         (&delete, return_path.as_str(), NONE, 200),
         (&delete, person.as_str(), NONE, 204),
+        (&put, by_ref, pia, 201),
+        (&put, by_ref, json!({ "jobTitle": "Cocinera" }), 200),
+        (&post, "custom-fields", field, 201),
+        (&patch, "custom-fields/badge", json!({ "label": "Pase" }), 200),
+        (&delete, "custom-fields/badge", NONE, 204),
         (&post, "departments", json!({ "name": "Compras" }), 201),
         (&patch, department.as_str(), json!({ "code": "OPS" }), 200),
         (&delete, department.as_str(), NONE, 204),
@@ -272,6 +280,46 @@ async fn an_endpoint_that_changed_meanwhile_is_not_removed() {
         assert_eq!(stale.problem(), (412, "precondition_failed"));
         let removed = acme.write(Method::DELETE, &path, &[("if-match", &etag)], &NONE).await;
         assert_eq!(removed.status, 204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_of_two_nodes_at_once_are_all_carried_out_unless_they_name_a_version() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        let other = orq.another_node().await;
+        let path = format!("/v1/employees/{}", acme.hire("Ana Ruiz").await);
+        let mut before = 1;
+        let fields = ["jobTitle", "location", "preferredName", "firstName", "lastName", "department"];
+        for round in 0..10 {
+            let value = format!("v{round}");
+            let change = |node, field: &str| {
+                send(node, acme.written(Method::PATCH, &path, &[], &json!({ field: value })))
+            };
+            let nodes = [&orq.router, &other].into_iter().cycle();
+            let answers = join_all(nodes.zip(fields).map(|(node, field)| change(node, field))).await;
+            for answer in &answers {
+                assert_eq!(answer.status, 200, "{}", answer.body);
+            }
+            let ana = acme.get(&path).await;
+            assert!(fields.iter().all(|field| ana.body[*field] == json!(value)), "{}", ana.body);
+            let version = ana.body["version"].as_u64().unwrap();
+            assert_eq!(version, before + fields.len() as u64, "each is a version");
+
+            let tag = [("if-match", ana.header("etag"))];
+            let meant = [&orq.router, &other].map(|node| {
+                send(
+                    node,
+                    acme.written(Method::PATCH, &path, &tag, &json!({ "jobTitle": value.clone() + "!" })),
+                )
+            });
+            let answers = join_all(meant).await;
+            let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 412]);
+            before = version + 1;
+        }
     })
     .await;
 }

@@ -67,9 +67,11 @@ pub(in crate::api) async fn put(
             expected.holds_for(etag.as_deref()) && unknown.holds_for(etag.as_deref())
         };
         Ok(match people::put(&tx, &pen, &reference, &json, allows).await? {
-            Put::Created(hired) => {
-                Answer::created(format!("/v1/employees/{}", hired.id), Some(hired.etag()), view.one(&hired))
-            }
+            Put::Created(hired) => Answer::created(
+                format!("/v1/employees/{}", hired.id),
+                Some(view.etag(&hired)),
+                view.one(&hired),
+            ),
             Put::Changed(employee) => view.answer(&employee),
         })
     })
