@@ -5,6 +5,8 @@ mod bare;
 mod batches;
 mod bench;
 mod child;
+mod crowd;
+mod growth;
 mod ledger;
 mod load;
 mod machine;
@@ -48,6 +50,9 @@ struct Cli {
     /// Rounds; the median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
     rounds: u64,
+    /// Only how reads grow: over so many people in companies of 100, and in one of a tenth of them (a million: minutes)
+    #[arg(long, value_name = "PEOPLE", value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
+    growth: Option<u64>,
     /// Write the table into this file instead of printing it
     #[arg(long)]
     out: Option<PathBuf>,
@@ -187,6 +192,11 @@ fn build_server(folder: &Path) -> anyhow::Result<PathBuf> {
 async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String) -> anyhow::Result<bool> {
     eprintln!("{title}: setting up");
     let pace = Pace { seconds: cli.seconds, rounds: usize::try_from(cli.rounds)? };
+    if let Some(people) = cli.growth {
+        let rows = growth::growth(&place, pace, people).await?;
+        text.push_str(&table::table(title, &rows, &[]));
+        return Ok(true);
+    }
     let mut bench = Bench::set_up(place, pace).await?;
     let mut rows = Vec::new();
     for scenario in Scenario::value_variants() {
