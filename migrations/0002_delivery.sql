@@ -1,19 +1,25 @@
 -- Endpoints that say how they want their deliveries, lanes that protect themselves, replays and notices.
 
--- `filter` is JSON (path to allowed values), `headers` is sealed JSON, `retry_schedule` a JSON list of seconds.
--- The previous secret signs beside the new one until its time is over; `signing_key` is a sealed Ed25519 seed.
+-- `filter` is JSON (path to allowed values), `headers` JSON of names and sealed values, `retry_schedule` a JSON list of
+-- seconds. The previous secret signs beside the new one until its time is over; `signing_key` is a sealed Ed25519 seed,
+-- `public_key` what anyone may know of it.
+alter table webhook add column version bigint not null default 1;
 alter table webhook add column updated_at bigint not null default 0;
+alter table webhook add column disabled_at bigint;
 alter table webhook add column filter text;
 alter table webhook add column payload text not null default 'full';
 alter table webhook add column format text not null default 'json';
-alter table webhook add column headers bytea;
+alter table webhook add column headers text;
 alter table webhook add column ordered bigint not null default 0;
 alter table webhook add column rate_per_second bigint;
 alter table webhook add column retry_schedule text;
 alter table webhook add column previous_secret bytea;
 alter table webhook add column previous_secret_until bigint;
 alter table webhook add column signing_key bytea;
+alter table webhook add column public_key text;
 alter table webhook add column previous_signing_key bytea;
+alter table webhook add column previous_public_key text;
+create index webhook_id on webhook (id);
 update webhook set updated_at = created_at;
 
 -- The breaker: failures in a row, each of another delivery than the one before (`failed_id`), the last outcomes as

@@ -41,7 +41,7 @@ pub struct NewDepartment {
 }
 
 /// Fields that a client may write.
-const WRITABLE: &[&str] = &["name", "code", "parentId", "leadIds"];
+pub const WRITABLE: &[&str] = &["name", "code", "parentId", "leadIds"];
 
 /// Fields that the server alone writes.
 const READ_ONLY: &[&str] = &["id", "version", "createdAt", "updatedAt"];

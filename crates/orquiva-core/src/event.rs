@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
@@ -62,8 +62,13 @@ types! {
     DepartmentUpdated "department.updated",
     /// A department was removed.
     DepartmentDeleted "department.deleted",
+    /// An endpoint has failed for some time, and is disabled if it goes on.
+    WebhookFailing "webhook_endpoint.failing",
     /// An endpoint was disabled: it answered 410, or had no success for five days.
     WebhookDisabled "webhook_endpoint.disabled",
+    /// Someone wants to see a delivery. It goes to the endpoint that it tells of and to no other, whatever they are
+    /// subscribed to.
+    WebhookTest "webhook.test",
 }
 
 /// Who caused an event. A client finds its own writes by it.
@@ -151,6 +156,12 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -134,6 +134,22 @@ faults! {
     PrivateAddress "private_address" "Es una dirección privada o local: los webhooks solo salen a Internet. Un operador puede permitirlas con --allow-private-webhooks." "It is a private or local address: webhooks only go out to the Internet. An operator can allow them with --allow-private-webhooks.";
     /// Not an event type, or a pattern of them.
     UnknownEvent { near: String } "unknown_event" "No hay ningún evento así. El más parecido: {near}." "There is no such event. The nearest: {near}.";
+    /// A path of a filter that no event has.
+    UnknownPath { near: String } "unknown_path" "Ningún evento tiene esta ruta. La más parecida: {near}." "No event has this path. The nearest: {near}.";
+    /// A filter by what the endpoint may not see.
+    SensitivePath "sensitive_path" "Este campo está protegido: solo puede filtrar por él un webhook con «sensitive»: true." "This field is protected: only an endpoint with `sensitive`: true can filter by it.";
+    /// No name of a header.
+    InvalidHeaderName "invalid_header_name" "No es un nombre de cabecera HTTP: use letras, cifras y «-», 100 como máximo." "It is not the name of an HTTP header: use letters, digits and `-`, 100 at most.";
+    /// No value of a header.
+    InvalidHeaderValue "invalid_header_value" "El valor de una cabecera solo admite caracteres ASCII visibles y espacios." "The value of a header takes visible ASCII characters and spaces only.";
+    /// A header that is not the client's to set.
+    ForbiddenHeader "forbidden_header" "Esta cabecera la pone Orquiva o decide cómo se lee la petición: no se puede cambiar." "Orquiva sets this header, or it decides how the request is read: it cannot be changed.";
+    /// Headers that are too long together.
+    HeadersTooLong { max: usize } "headers_too_long" "Los nombres y valores suman más de {max} bytes." "Names and values are longer than {max} bytes together.";
+    /// What is shown in the place of a value.
+    HiddenValue "hidden_value" "«***» es lo que se muestra en lugar de un valor: envíe el valor." "`***` is what is shown in the place of a value: send the value.";
+    /// Tries over more time than they may take.
+    ScheduleTooLong { days: i64 } "schedule_too_long" "Las esperas suman más de {days} días." "The waits are longer than {days} days together.";
     /// Another record has this value.
     Taken "taken" "Otro registro ya tiene este valor." "Another record already has this value.";
     /// The body says another value for the reference that the address names.

@@ -73,6 +73,11 @@ impl<K: Kind> Id<K> {
         Some(Self(value, PhantomData))
     }
 
+    /// The id of this kind with the digits of `other`: what there is one of for each of the other.
+    pub fn twin_of<L>(other: Id<L>) -> Self {
+        Self(other.0, PhantomData)
+    }
+
     /// What comes before every id that is made from `moment` on.
     pub fn first_at(moment: Timestamp) -> Self {
         Self(u128::try_from(moment.millis()).unwrap_or(0) << 80, PhantomData)

@@ -134,6 +134,14 @@ codes! {
     NoRehire "no_rehire_scheduled" 409
         ["No hay ninguna reincorporación programada", "Solo se cancela la que aún no ha llegado. Para dar de baja a quien ya trabaja use POST /v1/employees/{id}/terminate."]
         ["No rehire is scheduled", "Only one that lies ahead is cancelled. To end the employment of someone at work, use POST /v1/employees/{id}/terminate."];
+    /// What is disabled takes no test.
+    WebhookDisabled "webhook_disabled" 409
+        ["El webhook está desactivado", "Actívelo antes con PATCH /v1/webhooks/{id} y {\"status\":\"enabled\"}."]
+        ["The endpoint is disabled", "Enable it first with PATCH /v1/webhooks/{id} and {\"status\":\"enabled\"}."];
+    /// Too much waits to be put in order.
+    TooManyWaiting "too_many_waiting" 409
+        ["Hay demasiadas entregas en espera", "Cambie «ordered» cuando haya menos, o cree otro webhook y envíele de nuevo lo que falte."]
+        ["Too many deliveries are waiting", "Change `ordered` when there are fewer, or create another endpoint and replay to it what is missing."];
     /// The log no longer reaches back to the cursor.
     CursorExpired "cursor_expired" 410
         ["El registro de eventos ya no llega tan atrás", "Exporte de nuevo los datos y siga desde la secuencia que indica la exportación, u omita «after» para leer desde el evento más antiguo que se conserva."]

@@ -15,6 +15,9 @@ pub struct MasterKey {
     check: [u8; 16],
 }
 
+/// How much longer a sealed text is than the text itself, in bytes: nonce and tag.
+pub const OVERHEAD: usize = 12 + 16;
+
 /// A sealed text does not open: it was made under another master key, or for another place.
 #[derive(Debug, thiserror::Error)]
 #[error("a sealed secret does not open under this master key")]

@@ -9,7 +9,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use orquiva_core::id::{DeliveryId, LeaseId};
-use orquiva_core::webhook::outcome::{self, Outcome, outcome};
+use orquiva_core::webhook::Status;
+use orquiva_core::webhook::outcome::{self, Outcome, SCHEDULE, outcome};
 use orquiva_store::delivery::{Attempt, Due, Settled, State};
 use orquiva_store::lane::Lane;
 use orquiva_store::{StoreError, delivery, lane, webhook};
@@ -240,17 +241,24 @@ impl Run {
         let parts = &self.lanes.parts;
         let tx = parts.store.read().await?;
         let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
-            Ok(stored) if stored.status == "enabled" => stored,
-            Ok(_) => return self.fail_waiting().await,
+            Ok(stored) => stored,
             Err(StoreError::NotFound) => {
                 self.ending = true;
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        if self.endpoint.is_none() {
-            let sealed = webhook::secret(&tx, self.lane.company, self.lane.webhook).await?;
-            self.endpoint = Some(Arc::new(Endpoint::open(&stored, &sealed, self.lane, &parts.key)?));
+        match stored.shape.status {
+            Status::Enabled => {}
+            Status::Paused => {
+                self.ending = true;
+                return Ok(());
+            }
+            Status::Disabled => return self.fail_waiting().await,
+        }
+        if self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version) {
+            let keys = webhook::keys(&tx, self.lane.company, self.lane.webhook).await?;
+            self.endpoint = Some(Arc::new(Endpoint::open(&stored, &keys, self.lane, &parts.key)?));
         }
         let limit = AHEAD + self.busy.len();
         let due = delivery::due(&tx, self.lane, parts.clock.now(), limit as i64).await?;
@@ -292,8 +300,11 @@ impl Run {
     fn record(&mut self, due: Due, reply: Reply) {
         let parts = &self.lanes.parts;
         let number = due.attempts + 1;
-        let attempt =
-            outcome::Attempt { number: u32::try_from(number).unwrap_or(u32::MAX), due: due.first_due_at };
+        let attempt = outcome::Attempt {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            schedule: self.endpoint.as_ref().map_or(&SCHEDULE, |endpoint| &endpoint.schedule),
+            due: due.first_due_at,
+        };
         let now = parts.clock.now();
         let verdict = outcome(attempt, &reply.answer, now, parts.chance.unit());
         let (state, attempts, consequence) = match verdict {

@@ -16,10 +16,10 @@ pub(crate) fn request(
 ) -> Result<Request<Full<Bytes>>, http::Error> {
     let event = &due.event;
     let id = event.id.to_string();
-    let body = event.envelope(endpoint.sensitive);
+    let body = event.body(endpoint.sensitive, endpoint.payload, endpoint.format);
     let signatures = endpoint.signer.sign(&id, now, body.as_bytes());
-    Request::post(&endpoint.url)
-        .header(header::CONTENT_TYPE, "application/json")
+    let mut request = Request::post(&endpoint.url)
+        .header(header::CONTENT_TYPE, endpoint.format.content_type())
         .header(header::USER_AGENT, "Orquiva-Webhooks/1")
         .header("x-orq-signature", signatures.orq)
         .header("webhook-id", id)
@@ -28,5 +28,7 @@ pub(crate) fn request(
         .header("x-orq-event-type", &event.kind)
         .header("x-orq-delivery", due.id.to_string())
         .header("x-orq-attempt", due.attempts + 1)
-        .body(Full::new(Bytes::from(body)))
+        .body(Full::new(Bytes::from(body)))?;
+    request.headers_mut().extend(endpoint.headers.clone()); // none of them is one of ours
+    Ok(request)
 }

@@ -151,7 +151,7 @@ async fn follow(
 
 /// Disables an endpoint, fails what waits for it (it stays in the log) and announces it.
 async fn disable(tx: &Tx, lane: Lane, reason: &str, mint: &Mint, now: Timestamp) -> Result<(), StoreError> {
-    if !webhook::disable(tx, lane.company, lane.webhook, reason).await? {
+    if !webhook::disable(tx, lane.company, lane.webhook, reason, now).await? {
         return Ok(());
     }
     delivery::end_waiting(tx, lane, "failed", now).await?;

@@ -1,14 +1,17 @@
 //! The router: gives committed events their place in the company's log and makes their deliveries.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use orquiva_core::Timestamp;
-use orquiva_core::event::patterns;
-use orquiva_core::id::{CompanyId, Mint};
+use orquiva_core::event::EventType;
+use orquiva_core::id::{CompanyId, DeliveryId, Mint};
 use orquiva_store::delivery::NewDelivery;
-use orquiva_store::event::Unrouted;
+use orquiva_store::event::{Event, Unrouted};
 use orquiva_store::lane::Lane;
+use orquiva_store::webhook::Subscription;
 use orquiva_store::{StoreError, Tx, delivery, event, lane, webhook};
+use serde_json::Value;
 
 use crate::parts::Parts;
 
@@ -41,7 +44,7 @@ async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<
         let before = event::reserve(tx, company, events.len() as i64).await?;
         let places = events.iter().zip(before + 1..).map(|(event, place)| (event.position, place));
         event::place(tx, company, &places.collect::<Vec<_>>()).await?;
-        matching(tx, mint, company, events).await
+        Batch { tx, mint, now, company, before, events }.matching().await
     });
     let deliveries = tx.together(placed).await?.concat();
     delivery::create(tx, &deliveries, now).await?;
@@ -52,26 +55,94 @@ async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<
     Ok((routed, lanes))
 }
 
-/// One delivery for each subscription that an event matches.
-async fn matching(
-    tx: &Tx,
-    mint: &Mint,
+/// Events of one company that have just got their places.
+struct Batch<'t> {
+    tx: &'t Tx,
+    mint: &'t Mint,
+    now: Timestamp,
     company: CompanyId,
+    /// The place before the first.
+    before: i64,
     events: Vec<Unrouted>,
-) -> Result<Vec<NewDelivery>, StoreError> {
-    let subscriptions: Vec<_> = webhook::subscriptions(tx, company)
-        .await?
-        .into_iter()
-        .map(|(webhook, stored)| (Lane { company, webhook }, patterns(&stored)))
-        .collect();
-    let mut deliveries = Vec::new();
-    for event in events {
-        for (lane, patterns) in &subscriptions {
-            if patterns.iter().any(|pattern| pattern.matches(&event.kind)) {
-                let kind = event.kind.clone();
-                deliveries.push(NewDelivery { id: mint.next(), lane: *lane, event: event.id, kind });
+}
+
+impl Batch<'_> {
+    /// One delivery for each subscription that an event matches; a test goes to the endpoint that it tells of.
+    async fn matching(self) -> Result<Vec<NewDelivery>, StoreError> {
+        let subscriptions = webhook::subscriptions(self.tx, self.company).await?;
+        let told = self.told(&subscriptions).await?;
+        let mut deliveries = Vec::new();
+        for (at, (event, place)) in self.events.iter().zip(self.before + 1..).enumerate() {
+            if event.kind == EventType::WebhookTest.as_str() {
+                let tested = event::tested(self.tx, self.company, event.id).await?;
+                let one = subscriptions.iter().find(|subscription| subscription.webhook == tested);
+                // Its id was told to whoever asked for the test.
+                let id = DeliveryId::twin_of(event.id);
+                deliveries.extend(one.map(|one| self.delivery(id, one, event, place)));
+                continue;
+            }
+            let told = told.get(at);
+            for one in subscriptions.iter().filter(|one| wants(one, &event.kind, told)) {
+                deliveries.push(self.delivery(self.mint.next(), one, event, place));
             }
         }
+        Ok(deliveries)
     }
-    Ok(deliveries)
+
+    /// What the events say, in their order, if a filter asks for it.
+    async fn told(&self, subscriptions: &[Subscription]) -> Result<Vec<Told>, StoreError> {
+        if subscriptions.iter().all(|subscription| subscription.filter.is_none()) {
+            return Ok(Vec::new());
+        }
+        let last = self.before + self.events.len() as i64;
+        let events = event::placed(self.tx, self.company, self.before + 1, last).await?;
+        Ok(events.into_iter().map(Told::from).collect())
+    }
+
+    fn delivery(
+        &self,
+        id: DeliveryId,
+        subscription: &Subscription,
+        event: &Unrouted,
+        place: i64,
+    ) -> NewDelivery {
+        NewDelivery {
+            id,
+            lane: Lane { company: self.company, webhook: subscription.webhook },
+            event: event.id,
+            kind: event.kind.clone(),
+            place: subscription.ordered.then_some(place),
+            due: self.now.plus(subscription.wait * 1000),
+        }
+    }
+}
+
+/// Whether an endpoint wants an event of type `kind`.
+fn wants(subscription: &Subscription, kind: &str, told: Option<&Told>) -> bool {
+    subscription.events.iter().any(|pattern| pattern.matches(kind))
+        && match (&subscription.filter, told) {
+            (Some(filter), Some(told)) => filter.matches(kind, told.seen(subscription.sensitive)),
+            (Some(_) | None, _) => true,
+        }
+}
+
+/// What an event says, read when a filter asks for the first time.
+struct Told {
+    event: Event,
+    open: OnceCell<Value>,
+    whole: OnceCell<Value>,
+}
+
+impl From<Event> for Told {
+    fn from(event: Event) -> Self {
+        Self { event, open: OnceCell::new(), whole: OnceCell::new() }
+    }
+}
+
+impl Told {
+    /// For an endpoint that may see what is sensitive or not.
+    fn seen(&self, sensitive: bool) -> &Value {
+        let read = if sensitive { &self.whole } else { &self.open };
+        read.get_or_init(|| serde_json::from_str(&self.event.seen(sensitive)).unwrap_or_default())
+    }
 }

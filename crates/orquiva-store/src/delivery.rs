@@ -19,6 +19,10 @@ pub struct NewDelivery {
     pub event: EventId,
     /// The event's type.
     pub kind: String,
+    /// The event's sequence, if its lane keeps order.
+    pub place: Option<i64>,
+    /// When it is tried first.
+    pub due: Timestamp,
 }
 
 /// A delivery that is due, with all it takes to send it.
@@ -114,15 +118,16 @@ pub struct Filter {
     pub state: Option<String>,
 }
 
-/// Makes deliveries, due at once.
+/// Makes deliveries at the moment `now`.
 pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into delivery (company_id, id, webhook_id, event_id, event_type, state, attempts,
+        "insert into delivery (company_id, id, webhook_id, event_id, event_type, state, attempts, place,
             due_at, first_due_at, created_at)
-         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6, $6)"
+         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7, $8)"
     );
     let row = |new: &'_ NewDelivery| {
-        args![new.lane.company, new.id, new.lane.webhook, new.event, new.kind.clone(), now].to_vec()
+        let NewDelivery { id, lane, event, kind, place, due } = new;
+        args![lane.company, *id, lane.webhook, *event, kind.clone(), *place, *due, now].to_vec()
     };
     let rows: Vec<Vec<Arg<'static>>> = deliveries.iter().map(row).collect();
     tx.run_each(sql, &rows).await
@@ -203,6 +208,48 @@ pub async fn end_waiting(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Re
           where company_id = $1 and webhook_id = $2 and state = 'waiting'"
     );
     tx.run(sql, args![lane.company, lane.webhook, state, now]).await.map(drop)
+}
+
+/// How many deliveries to an endpoint have failed for good, up to `most`.
+pub async fn failed(tx: &Tx, lane: Lane, most: i64) -> Result<i64, StoreError> {
+    let sql = sql!(
+        "select count(*) from (select id from delivery
+            where company_id = $1 and webhook_id = $2 and state = 'failed' limit $3) failed"
+    );
+    let count = tx.first(sql, args![lane.company, lane.webhook, most], |row| row.int(0)).await?;
+    Ok(count.unwrap_or_default())
+}
+
+/// How many deliveries wait for an endpoint, up to `most`.
+pub async fn waiting(tx: &Tx, lane: Lane, most: i64) -> Result<i64, StoreError> {
+    let sql = sql!(
+        "select count(*) from (
+            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
+               and place is null and attempts = 0
+            union all
+            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
+               and place is null and attempts > 0
+            union all
+            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
+               and place is not null
+            limit $3) waiting"
+    );
+    let count = tx.first(sql, args![lane.company, lane.webhook, most], |row| row.int(0)).await?;
+    Ok(count.unwrap_or_default())
+}
+
+/// Gives what waits for an endpoint its place in the order of the log, or takes it away.
+pub async fn put_in_order(tx: &Tx, lane: Lane, ordered: bool) -> Result<(), StoreError> {
+    let put = sql!(
+        "update delivery set place = (select sequence from event
+                                       where event.company_id = $1 and event.id = delivery.event_id)
+          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null"
+    );
+    let free = sql!(
+        "update delivery set place = null
+          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null"
+    );
+    tx.run(if ordered { put } else { free }, args![lane.company, lane.webhook]).await.map(drop)
 }
 
 /// Up to `limit` deliveries of a company that match `filter`, the newest first, before `before`.

@@ -1,7 +1,11 @@
 //! The event log of a company: written with the change, given its place by the router.
 
-use orquiva_core::event::{NewEvent, Types, envelope, with_sensitive};
-use orquiva_core::id::{CompanyId, DepartmentId, EventId};
+use std::borrow::Cow;
+
+use orquiva_core::event::{NewEvent, Types, with_sensitive};
+use orquiva_core::id::{CompanyId, DepartmentId, EventId, WebhookId};
+use orquiva_core::webhook::body::{Told, body};
+use orquiva_core::webhook::{Format, Payload};
 use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::{Sql, sql};
@@ -71,9 +75,23 @@ pub struct Oldest {
 impl Event {
     /// The whole event as one JSON text, the same bytes every time, for someone who may see what is sensitive or not.
     pub fn envelope(&self, sensitive: bool) -> String {
-        let full = sensitive.then(|| with_sensitive(&self.kind, &self.payload, self.sensitive.as_deref()));
-        let payload = full.as_ref().unwrap_or(&self.payload);
-        envelope(&self.id.to_string(), &self.kind, self.created_at, self.sequence, payload)
+        self.body(sensitive, Payload::Full, Format::Json)
+    }
+
+    /// What is sent of it to an endpoint, the same bytes every time.
+    pub fn body(&self, sensitive: bool, payload: Payload, format: Format) -> String {
+        let Self { id, kind, created_at, sequence, .. } = self;
+        let (id, seen) = (id.to_string(), self.seen(sensitive));
+        let told = Told { id: &id, kind, at: *created_at, sequence: *sequence, payload: &seen };
+        body(told, payload, format)
+    }
+
+    /// The rest of its envelope for someone who may see what is sensitive or not.
+    pub fn seen(&self, sensitive: bool) -> Cow<'_, str> {
+        match sensitive {
+            true => with_sensitive(&self.kind, &self.payload, self.sensitive.as_deref()).into(),
+            false => self.payload.as_str().into(),
+        }
     }
 }
 
@@ -161,6 +179,21 @@ pub async fn ends(tx: &Tx, companies: &[CompanyId]) -> Result<Vec<(CompanyId, i6
     );
     let companies = serde_json::to_string(companies).map_err(StoreError::broken)?;
     tx.all(sql, args![companies], |row| Ok((row.id(0)?, row.int(1)?))).await
+}
+
+/// The events of a company from the sequence `first` to `last`, in order, for a router that has just placed them.
+pub async fn placed(tx: &Tx, company: CompanyId, first: i64, last: i64) -> Result<Vec<Event>, StoreError> {
+    let sql = sql!(
+        "select id, type, created_at, sequence, payload, sensitive from event
+          where company_id = $1 and sequence >= $2 and sequence <= $3 order by sequence"
+    );
+    tx.all(sql, args![company, first, last], read).await
+}
+
+/// The endpoint that a test is for.
+pub async fn tested(tx: &Tx, company: CompanyId, id: EventId) -> Result<WebhookId, StoreError> {
+    let sql = sql!("select subject_id from event where company_id = $1 and id = $2");
+    tx.first(sql, args![company, id], |row| row.id(0)).await?.ok_or(StoreError::NotFound)
 }
 
 /// Up to `limit` events of a company after `after`, or from the oldest that is kept, in order; of these types, or

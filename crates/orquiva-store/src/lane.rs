@@ -6,6 +6,9 @@ use orquiva_core::id::{CompanyId, LeaseId, WebhookId};
 use crate::sql::sql;
 use crate::{StoreError, Tx, args};
 
+/// When a pause without end ends: the last second of the year 9999.
+const FOREVER: Timestamp = Timestamp::from_millis(253_402_300_799_000);
+
 /// A lane as a worker holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
@@ -19,6 +22,11 @@ impl Lane {
     /// The place for which the endpoint's secret is sealed.
     pub fn secret_place(self) -> String {
         format!("webhook/{}/{}", self.company, self.webhook)
+    }
+
+    /// The place for which the seed of its Ed25519 key is sealed.
+    pub fn signing_key_place(self) -> String {
+        format!("webhook/{}/{}/ed25519", self.company, self.webhook)
     }
 }
 
@@ -111,6 +119,26 @@ pub async fn pause(tx: &Tx, lane: Lane, until: Timestamp) -> Result<(), StoreErr
         "update lane set paused_until = $3 where company_id = $1 and webhook_id = $2 and paused_until < $3"
     );
     tx.run(sql, args![lane.company, lane.webhook, until]).await.map(drop)
+}
+
+/// Pauses a lane until someone says otherwise: what is put into it waits.
+pub async fn halt(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update lane set paused_until = $3, due_at = case when lease_id is null then null else due_at end
+          where company_id = $1 and webhook_id = $2"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, FOREVER]).await.map(drop)
+}
+
+/// Lets a lane go on, as if its endpoint had never failed.
+pub async fn resume(tx: &Tx, lane: Lane, now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update lane set paused_until = 0, failing_since = null, failures = 0, failed_id = null, outcomes = 0,
+            trips = 0, slow_start = null, next_at = 0, warned = 0,
+            due_at = case when lease_id is null then $3 else due_at end
+          where company_id = $1 and webhook_id = $2"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, now]).await.map(drop)
 }
 
 /// Notes a failure at `now`; returns since when the endpoint has had no success.

@@ -36,7 +36,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(departments::list, departments::create))
         .routes(routes!(departments::get, departments::change, departments::delete))
         .routes(routes!(webhooks::list, webhooks::create))
-        .routes(routes!(webhooks::get, webhooks::delete))
+        .routes(routes!(webhooks::get, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::secret::rotate))
+        .routes(routes!(webhooks::trial::create))
         .routes(routes!(events::list))
         .routes(routes!(events::stream))
         .routes(routes!(events::get))
@@ -44,4 +46,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(me::get))
         .routes(routes!(coverage::get))
         .routes(routes!(usage::list))
+}
+
+/// What anyone may ask for, without a token.
+pub(crate) fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(webhooks::secret::key_set))
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use orquiva_core::Code;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 use crate::terms::Terms;
@@ -33,6 +33,26 @@ impl<S: Sync> FromRequest<S> for Body {
         let bytes = read(body).await?;
         let json = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
         Ok(Self { json, terms: Terms::of(&parts, &bytes)? })
+    }
+}
+
+/// The body of a write that may well have none: then it is an empty object.
+pub(crate) struct OptionalBody(pub(crate) Body);
+
+impl<S: Sync> FromRequest<S> for OptionalBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body).await?;
+        let json = match bytes.is_empty() {
+            true => Value::Object(Map::new()),
+            false => {
+                may_be_json(&parts.headers)?;
+                serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?
+            }
+        };
+        Ok(Self(Body { json, terms: Terms::of(&parts, &bytes)? }))
     }
 }
 

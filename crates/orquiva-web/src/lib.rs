@@ -41,15 +41,15 @@ use axum::{Router, middleware};
 /// Every route. The API is served under `/v1` and, as the company's pinned version, without it.
 pub fn router(app: App) -> Router {
     let (api, api_described) = api::router().split_for_parts();
-    let (oauth, oauth_described) = oauth::router().split_for_parts();
+    let (open, open_described) = oauth::router().merge(api::public()).split_for_parts();
     let api = api
         .route_layer(middleware::from_fn(condition::answer_if_changed))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::authenticate));
     Router::new()
         .nest("/v1", api.clone())
         .merge(api)
-        .merge(oauth)
-        .merge(openapi::router(api_described, oauth_described))
+        .merge(open)
+        .merge(openapi::router(api_described, open_described))
         .fallback(request::nothing_here)
         .method_not_allowed_fallback(request::wrong_method)
         .with_state(app)

@@ -27,9 +27,9 @@ const ABOUT: &str = "People, departments and events of a company. Get a token at
     `application/problem+json` (RFC 9457) with a stable `code`. Writes take an `Idempotency-Key`, `If-Match` and \
     `?dryRun=true`. What changed is told by webhooks, and by `GET /v1/events`.";
 
-/// The two documents, as they are served: `api` is found under `/v1`.
-pub(crate) fn router(api: OpenApi, oauth: OpenApi) -> Router<App> {
-    let document = document(&[("/v1", api), ("", oauth)]);
+/// The two documents, as they are served: `api` is found under `/v1`, `open` where it is.
+pub(crate) fn router(api: OpenApi, open: OpenApi) -> Router<App> {
+    let document = document(&[("/v1", api), ("", open)]);
     let older = projection::older(&document).to_string();
     Router::new()
         .route("/openapi.json", serve(document.to_string()))

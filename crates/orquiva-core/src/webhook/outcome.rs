@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::Timestamp;
 
-/// When a delivery is tried: the waits before each attempt, in seconds. 12 tries, about 71 hours.
+/// When a delivery is tried unless its endpoint says otherwise: the waits before each attempt, in seconds. 12 tries, about 71 hours.
 pub const SCHEDULE: [i64; 12] = [0, 5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400];
 
 /// A wait is up to this part longer or shorter, so that what failed together is not repeated together.
@@ -86,9 +86,11 @@ impl fmt::Display for Failure {
 
 /// One attempt, as far as its outcome depends on it.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempt {
+pub struct Attempt<'s> {
     /// Counts from 1.
     pub number: u32,
+    /// The waits before each attempt, in seconds.
+    pub schedule: &'s [i64],
     /// When it first fell due; putting it off does not change this.
     pub due: Timestamp,
 }
@@ -109,7 +111,7 @@ pub enum Outcome {
 }
 
 /// Decides. `chance` is a number in `0.0..1.0`.
-pub fn outcome(attempt: Attempt, answer: &Answer, now: Timestamp, chance: f64) -> Outcome {
+pub fn outcome(attempt: Attempt<'_>, answer: &Answer, now: Timestamp, chance: f64) -> Outcome {
     match *answer {
         Answer::Status { code: 200..=299, .. } => Outcome::Delivered,
         Answer::Status { code: 410, .. } => Outcome::Gone,
@@ -122,8 +124,8 @@ pub fn outcome(attempt: Attempt, answer: &Answer, now: Timestamp, chance: f64) -
     }
 }
 
-fn next(attempt: Attempt, now: Timestamp, chance: f64) -> Outcome {
-    match SCHEDULE.get(attempt.number as usize) {
+fn next(attempt: Attempt<'_>, now: Timestamp, chance: f64) -> Outcome {
+    match attempt.schedule.get(attempt.number as usize) {
         Some(seconds) => {
             let factor = 1.0 - JITTER + 2.0 * JITTER * chance;
             Outcome::Retry(now.plus((*seconds as f64 * 1000.0 * factor) as i64))
@@ -163,16 +165,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_ever_dropped(number in 1_u32..40, answer in any_answer(), late in 0_i64..200_000_000, chance in 0.0..1.0) {
+        fn nothing_is_ever_dropped(schedule in prop::collection::vec(0_i64..86_400, 1..20), number in 1_u32..40, answer in any_answer(), late in 0_i64..200_000_000, chance in 0.0..1.0) {
             let due = Timestamp::from_millis(1_767_225_600_000);
             let now = due.plus(late);
-            match outcome(Attempt { number, due }, &answer, now, chance) {
+            match outcome(Attempt { number, schedule: &schedule, due }, &answer, now, chance) {
                 Outcome::Delivered => prop_assert!(
                     matches!(answer, Answer::Status { code: 200..=299, .. }), "only a 2xx delivers"
                 ),
                 Outcome::Gone => prop_assert!(matches!(answer, Answer::Status { code: 410, .. }), "only a 410"),
                 Outcome::Retry(at) => {
-                    let base = SCHEDULE[number as usize] * 1000;
+                    let base = schedule[number as usize] * 1000;
                     let wait = at.since(now);
                     prop_assert!(wait * 10 >= base * 8 - 10 && wait * 10 <= base * 12, "{wait} of {base}");
                 }
@@ -180,7 +182,7 @@ mod tests {
                     prop_assert!(matches!(answer, Answer::Status { code: 429 | 503, retry_after: Some(_) }), "it asked");
                     prop_assert!(until > now && until.since(now) <= MAX_DEFER && late < MAX_DEFER);
                 }
-                Outcome::Exhausted => prop_assert!(number as usize >= SCHEDULE.len()),
+                Outcome::Exhausted => prop_assert!(number as usize >= schedule.len()),
             }
         }
 
@@ -188,7 +190,7 @@ mod tests {
         fn a_receiver_never_gets_us_to_come_back_early(seconds in 1_i64..86_400, number in 1_u32..13, chance in 0.0..1.0) {
             let now = Timestamp::from_millis(1_767_225_600_000);
             let answer = Answer::Status { code: 429, retry_after: Some(seconds) };
-            let outcome = outcome(Attempt { number, due: now }, &answer, now, chance);
+            let outcome = outcome(Attempt { number, schedule: &SCHEDULE, due: now }, &answer, now, chance);
             prop_assert_eq!(outcome, Outcome::Defer(now.plus(seconds * 1000)));
         }
     }

@@ -1,24 +1,33 @@
-//! The two signatures of a delivery. One secret satisfies both: Stripe's scheme (`X-Orq-Signature`)
-//! and Standard Webhooks (`webhook-signature`).
+//! The signatures of a delivery. One secret satisfies both families: Stripe's scheme (`X-Orq-Signature`) and Standard
+//! Webhooks (`webhook-signature`), which knows Ed25519 too.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::key::SigningKey;
 use crate::{Secret, Timestamp};
 
-/// The keys made of one endpoint's secret, ready to sign any number of deliveries.
+/// The keys of one endpoint, ready to sign any number of deliveries.
 pub struct Signer {
+    keys: Keys,
+    /// Those before the last rotation, and until when they sign too.
+    previous: Option<(Keys, Timestamp)>,
+}
+
+/// A secret in both of its forms, and the key beside it.
+struct Keys {
     whole: hmac::Key,
     decoded: hmac::Key,
+    pair: Option<SigningKey>,
 }
 
 /// The values of the signature headers for one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Signatures {
-    /// `X-Orq-Signature: t=<unix>,v1=<hex>`.
+    /// `X-Orq-Signature: t=<unix>,v1=<hex>`, a `v1` for each live secret.
     pub orq: String,
-    /// `webhook-signature: v1,<base64>`.
+    /// `webhook-signature: v1,<base64> v1a,<base64>`, a `v1` for each live secret and a `v1a` for each live key.
     pub standard: String,
 }
 
@@ -28,22 +37,48 @@ impl Signer {
     pub fn new(secret: &Secret) -> Self {
         let text = secret.expose();
         let decoded = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).unwrap_or_default();
-        Self {
+        let keys = Keys {
             whole: hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()),
             decoded: hmac::Key::new(hmac::HMAC_SHA256, &decoded),
-        }
+            pair: None,
+        };
+        Self { keys, previous: None }
+    }
+
+    /// Signs with `pair` too, if there is one.
+    #[must_use]
+    pub fn with(mut self, pair: Option<SigningKey>) -> Self {
+        self.keys.pair = pair;
+        self
+    }
+
+    /// Signs with the keys of `former` too, until `until`.
+    #[must_use]
+    pub fn beside(mut self, former: Self, until: Timestamp) -> Self {
+        self.previous = Some((former.keys, until));
+        self
     }
 
     /// Signs `body` of the event `id` for an attempt at the moment `at`.
     pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> Signatures {
         let seconds = at.seconds();
-        let orq = mac(&self.whole, &[format!("{seconds}.").as_bytes(), body]);
-        let standard = mac(&self.decoded, &[format!("{id}.{seconds}.").as_bytes(), body]);
-        let hex: String = orq.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Signatures {
-            orq: format!("t={seconds},v1={hex}"),
-            standard: format!("v1,{}", STANDARD.encode(standard)),
+        let (stamp, named) = (format!("{seconds}."), format!("{id}.{seconds}."));
+        let mut orq = format!("t={seconds}");
+        let (mut standard, mut asymmetric) = (Vec::new(), Vec::new());
+        let previous = self.previous.as_ref().filter(|(_, until)| at < *until).map(|(keys, _)| keys);
+        for keys in [Some(&self.keys), previous].into_iter().flatten() {
+            orq.push_str(",v1=");
+            for byte in mac(&keys.whole, &[stamp.as_bytes(), body]).as_ref() {
+                orq.push_str(&format!("{byte:02x}"));
+            }
+            let tag = mac(&keys.decoded, &[named.as_bytes(), body]);
+            standard.push(format!("v1,{}", STANDARD.encode(tag)));
+            if let Some(pair) = &keys.pair {
+                asymmetric.push(format!("v1a,{}", pair.sign(&[named.as_bytes(), body].concat())));
+            }
         }
+        standard.append(&mut asymmetric);
+        Signatures { orq, standard: standard.join(" ") }
     }
 
     /// Checks an `X-Orq-Signature` the way a receiver does: one `v1` of it is right, and its time is
@@ -62,9 +97,9 @@ impl Signer {
         let fresh = now.since(Timestamp::from_millis(seconds.saturating_mul(1000))).abs() <= tolerance;
         let signed = [format!("{seconds}.").as_bytes(), body].concat();
         fresh
-            && given
-                .iter()
-                .any(|hex| unhex(hex).is_some_and(|tag| hmac::verify(&self.whole, &signed, &tag).is_ok()))
+            && given.iter().any(|hex| {
+                unhex(hex).is_some_and(|tag| hmac::verify(&self.keys.whole, &signed, &tag).is_ok())
+            })
     }
 }
 
@@ -106,6 +141,29 @@ mod tests {
             "t=1767225600,v1=b6828bfa1fadbb127e50a9f1f14e419e35ce20cebb1766e73ce552cdf829b810"
         );
         assert_eq!(signed.standard, "v1,UqNqWGKP948Qic0jhbU9ovQsRUR7dbqkBVIT+TaLukE=");
+    }
+
+    #[test]
+    fn during_an_overlap_whoever_has_the_old_secret_or_the_new_one_is_satisfied() {
+        let at = Timestamp::from_millis(1_767_225_600_000);
+        let until = at.plus(1000);
+        let old = "whsec_b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIG9sZCA=";
+        let key = |seed: u8| SigningKey::from_seed(&[seed; 32]).expect("32 bytes");
+        let former = Signer::new(&Secret::new(old)).with(Some(key(1)));
+        let signer = signer().with(Some(key(2))).beside(former, until);
+        for (now, both) in [(at, true), (until.plus(-1), true), (until, false)] {
+            let signed = signer.sign("evt_1", now, b"{}");
+            let versions: Vec<_> =
+                signed.standard.split(' ').filter_map(|one| one.split(',').next()).collect();
+            let expected: &[_] = if both { &["v1", "v1", "v1a", "v1a"] } else { &["v1", "v1a"] };
+            assert_eq!(versions, expected);
+            assert!(Signer::new(&Secret::new(SECRET)).verifies(&signed.orq, b"{}", now, 1000));
+            assert_eq!(Signer::new(&Secret::new(old)).verifies(&signed.orq, b"{}", now, 1000), both);
+            let by_hand =
+                |seed| format!("v1a,{}", key(seed).sign(format!("evt_1.{}.{{}}", now.seconds()).as_bytes()));
+            assert!(signed.standard.contains(&by_hand(2)));
+            assert_eq!(signed.standard.contains(&by_hand(1)), both);
+        }
     }
 
     proptest! {

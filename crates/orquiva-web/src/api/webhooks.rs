@@ -1,24 +1,34 @@
 //! `/v1/webhooks`: where events go.
 
-use axum::Json;
+pub(super) mod secret;
+pub(super) mod trial;
+
 use axum::extract::{OriginalUri, Path, State};
 use axum::response::IntoResponse;
 use orquiva_core::id::WebhookId;
-use orquiva_core::webhook::{NewWebhook, Webhook};
-use orquiva_core::{Code, Scope, Secret};
+use orquiva_core::webhook::{NewWebhook, Status, Webhook};
+use orquiva_core::{Code, Scope};
+use orquiva_people::Pen;
 use orquiva_store::lane::Lane;
-use orquiva_store::{company, delivery, webhook};
+use orquiva_store::{StoreError, Tx, company, delivery, lane, webhook};
 use serde_json::json;
 
+use self::secret::{new_pair, new_secret};
 use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
-use crate::condition::{IfMatch, etag_of};
+use crate::condition::IfMatch;
 use crate::cursor::{Bound, page};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::terms::Terms;
+
+/// Most failed deliveries that are counted when an endpoint is enabled again.
+const MOST_COUNTED: i64 = 100_000;
+
+/// Most waiting deliveries that are put in order, or out of it, at once.
+const MOST_ORDERED: i64 = 50_000;
 
 /// Creates an endpoint. Its secret is in this answer and in no other.
 #[utoipa::path(
@@ -42,35 +52,31 @@ pub(super) async fn create(
     if new.sensitive {
         caller.must(Scope::EmployeesSensitiveRead)?;
     }
-    let (key, chance) = (app.key.clone(), app.chance.clone());
+    let own = app.clone();
     app.write(&caller, body.terms, move |tx, pen| async move {
-        let most = company::get(&tx, pen.company).await?.plan.max_webhooks();
-        if webhook::count(&tx, pen.company).await? >= most {
-            return Err(Problem::from(Code::LimitReached).because(
-                format!("El plan admite {most} webhooks. Borre uno que ya no use o cambie de plan."),
-                format!(
-                    "The plan allows {most} webhooks. Delete one that is no longer used, or change the plan."
-                ),
-            ));
-        }
+        has_room(&tx, &pen).await?;
+        let lane = Lane { company: pen.company, webhook: pen.mint.next() };
+        let (secret, sealed) = new_secret(&own, lane);
+        let pair = new.ed25519.then(|| new_pair(&own, lane)).transpose()?;
         let created = Webhook {
-            id: pen.mint.next(),
-            url: new.url.as_str().to_owned(),
-            events: new.events.iter().map(ToString::to_string).collect(),
-            description: new.description,
-            max_concurrency: new.max_concurrency,
-            sensitive: new.sensitive,
-            status: "enabled",
+            id: lane.webhook,
+            public_key: pair.as_ref().map(|pair| pair.public.clone()),
+            shape: sealing(&own, lane, new),
             disabled_reason: None,
+            disabled_at: None,
+            previous_secret_until: None,
+            version: 1,
             created_at: pen.now,
+            updated_at: pen.now,
         };
-        let secret = Secret::for_webhook(chance.as_ref());
-        let lane = Lane { company: pen.company, webhook: created.id };
-        let sealed = key.seal(secret.expose().as_bytes(), &lane.secret_place(), chance.as_ref());
-        webhook::create(&tx, pen.company, &created, &sealed).await?;
+        webhook::create(&tx, pen.company, &created, &sealed, pair.as_ref()).await?;
+        if created.shape.status == Status::Paused {
+            lane::halt(&tx, lane).await?;
+        }
         let mut shown = json!(created);
         shown["secret"] = json!(secret.expose());
-        Ok(Answer::created(format!("/v1/webhooks/{}", created.id), None, to_json(&shown)))
+        let place = format!("/v1/webhooks/{}", created.id);
+        Ok(Answer::created(place, Some(created.etag()), to_json(&shown)))
     })
     .await
 }
@@ -89,11 +95,12 @@ pub(super) async fn get(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Webhook>, Problem> {
+) -> Result<Answer, Problem> {
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
     let tx = app.store.read().await?;
-    Ok(Json(webhook::get(&tx, caller.company, known(&id)?).await?))
+    let found = webhook::get(&tx, caller.company, known(&id)?).await?;
+    Ok(Answer::shown(found.etag(), &found))
 }
 
 /// The endpoints of the company, the oldest first.
@@ -126,6 +133,56 @@ pub(super) async fn list(
     Ok(page(&app, &uri, found.iter().map(|webhook| json!(webhook)).collect(), next))
 }
 
+/// Changes an endpoint by a merge patch (RFC 7396). Paused, what is for it waits; enabled again after it was disabled,
+/// the answer says how many deliveries failed and can be sent again.
+#[utoipa::path(
+    patch,
+    path = "/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "changeWebhook",
+    security(("client" = ["webhooks:manage"])),
+    request_body = ref("WebhookPatch"),
+    responses((status = 200, body = ref("Webhook")))
+)]
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    expected: IfMatch,
+    body: Body,
+) -> Result<Answer, Problem> {
+    caller.must(Scope::WebhooksManage)?;
+    params.finish()?;
+    let (id, patch) = (known(&id)?, body.json);
+    let lane = Lane { company: caller.company, webhook: id };
+    let failed = match NewWebhook::is_enabled_by(&patch) {
+        true => {
+            app.store.scan(move |tx| async move { delivery::failed(&tx, lane, MOST_COUNTED).await }).await?
+        }
+        false => 0,
+    };
+    let (own, owner) = (app.clone(), caller.clone());
+    app.write(&caller, body.terms, move |tx, pen| async move {
+        let before = webhook::hold(&tx, pen.company, id).await?;
+        if !expected.holds(&before.etag()) {
+            return Err(Code::PreconditionFailed.into());
+        }
+        let shape = NewWebhook::patched(&before.shape, &patch, own.allow_private_webhooks);
+        let shape = shape.map_err(Problem::fields)?;
+        if shape.sensitive {
+            owner.must(Scope::EmployeesSensitiveRead)?; // or its events could be led to where they may be seen
+        }
+        let after = put(&tx, &pen, &own, &before, shape).await?;
+        let mut shown = json!(after);
+        if (before.shape.status, after.shape.status) == (Status::Disabled, Status::Enabled) {
+            shown["failedDeliveries"] = json!(failed);
+        }
+        Ok(Answer::shown(after.etag(), &shown))
+    })
+    .await
+}
+
 /// Removes an endpoint. What still waits for it is cancelled, and stays in the log.
 #[utoipa::path(
     delete,
@@ -148,7 +205,7 @@ pub(super) async fn delete(
     let id = known(&id)?;
     app.write(&caller, terms, move |tx, pen| async move {
         let before = webhook::get(&tx, pen.company, id).await?;
-        if !expected.holds(&etag_of(to_json(&before).as_bytes())) {
+        if !expected.holds(&before.etag()) {
             return Err(Code::PreconditionFailed.into());
         }
         webhook::delete(&tx, pen.company, id).await?;
@@ -159,6 +216,65 @@ pub(super) async fn delete(
     .await
 }
 
+/// A text that is no endpoint's id names nothing, like an id that was never given.
 fn known(id: &str) -> Result<WebhookId, Problem> {
     WebhookId::parse(id).ok_or_else(|| Code::NotFound.into())
+}
+
+/// Refuses one endpoint more than the plan allows.
+async fn has_room(tx: &Tx, pen: &Pen) -> Result<(), Problem> {
+    let most = company::get(tx, pen.company).await?.plan.max_webhooks();
+    if webhook::count(tx, pen.company).await? < most {
+        return Ok(());
+    }
+    Err(Problem::from(Code::LimitReached).because(
+        format!("El plan admite {most} webhooks. Borre uno que ya no use o cambie de plan."),
+        format!("The plan allows {most} webhooks. Delete one that is no longer used, or change the plan."),
+    ))
+}
+
+/// What a client wrote, with its headers sealed.
+fn sealing(app: &App, lane: Lane, shape: NewWebhook) -> NewWebhook {
+    let headers = shape.headers.sealed(&app.key, &lane.secret_place(), app.chance.as_ref());
+    NewWebhook { headers, ..shape }
+}
+
+/// Stores what an endpoint becomes as its next version, and carries it over to its lane; if nothing changes, nothing
+/// happens.
+async fn put(tx: &Tx, pen: &Pen, app: &App, before: &Webhook, shape: NewWebhook) -> Result<Webhook, Problem> {
+    if json!(shape) == json!(before.shape) && !shape.headers.has_new() {
+        return Ok(before.clone());
+    }
+    let lane = Lane { company: pen.company, webhook: before.id };
+    let mut after = Webhook { shape: sealing(app, lane, shape), ..before.clone() };
+    after.version += 1;
+    after.updated_at = pen.now;
+    if after.shape.status != Status::Disabled {
+        (after.disabled_reason, after.disabled_at) = (None, None);
+    }
+    webhook::update(tx, pen.company, &after).await?;
+    if after.shape.ed25519 != before.shape.ed25519 {
+        let pair = after.shape.ed25519.then(|| new_pair(app, lane)).transpose()?;
+        webhook::set_pair(tx, pen.company, after.id, pair.as_ref()).await?;
+        after.public_key = pair.map(|pair| pair.public);
+    }
+    if after.shape.ordered != before.shape.ordered {
+        if delivery::waiting(tx, lane, MOST_ORDERED + 1).await? > MOST_ORDERED {
+            return Err(Code::TooManyWaiting.into());
+        }
+        delivery::put_in_order(tx, lane, after.shape.ordered).await?;
+    }
+    if after.shape.status != before.shape.status {
+        carry(tx, pen, lane, after.shape.status).await?;
+    }
+    Ok(after)
+}
+
+/// Lets a lane follow the status of its endpoint. Only a worker disables, and it ends what waits as it does.
+async fn carry(tx: &Tx, pen: &Pen, lane: Lane, status: Status) -> Result<(), StoreError> {
+    match status {
+        Status::Enabled => lane::resume(tx, lane, pen.now).await,
+        Status::Paused => lane::halt(tx, lane).await,
+        Status::Disabled => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 //! document: what each type looks like when it arrives.
 
 use orquiva_core::event::{API_VERSION, EventType};
+use orquiva_core::webhook::{Format, Payload, Status};
 use orquiva_store::delivery::State;
 use serde_json::{Map, Value, json};
 
@@ -37,11 +38,42 @@ pub(super) fn webhook() -> Resource {
             ),
             field("description", By::Client, text(500), "What it is for.", "CRM"),
             field(
+                "filter",
+                By::Client,
+                wanted(),
+                "Which of those events it wants: paths (`data.department`) with the values that are allowed there.",
+                json!({ "data.department": ["Ventas"] }),
+            ),
+            field("payload", By::Either, word(Payload::ALL), "All of an event, or of `data` the `id` alone.", "full"),
+            field(
+                "format",
+                By::Either,
+                word(Format::ALL),
+                "As the log shows it, or as a CloudEvent 1.0 in structured mode.",
+                "json",
+            ),
+            field(
+                "headers",
+                By::Either,
+                map(string()),
+                "Headers that go with each delivery; their values are never shown.",
+                json!({ "authorization": "***" }),
+            ),
+            field("ordered", By::Either, flag(), "Whether deliveries go one by one, in the order of the log.", false),
+            field(
                 "maxConcurrency",
                 By::Either,
                 whole(1, 32),
-                "Most deliveries under way at the same time.",
+                "Most deliveries under way at the same time, unless they go in order.",
                 4,
+            ),
+            field("ratePerSecond", By::Client, whole(1, 1000), "Most deliveries that begin in a second.", Value::Null),
+            field(
+                "retrySchedule",
+                By::Client,
+                json!({ "type": "array", "items": whole(0, 86_400), "minItems": 1, "maxItems": 20 }),
+                "The waits before each try, in seconds, if it has a schedule of its own.",
+                Value::Null,
             ),
             field(
                 "sensitive",
@@ -50,19 +82,45 @@ pub(super) fn webhook() -> Resource {
                 "Whether events carry the sensitive fields too: it takes `employees.sensitive:read` to ask for it.",
                 false,
             ),
+            field("ed25519", By::Either, flag(), "Whether deliveries are signed with a key of its own too.", false),
             field(
                 "status",
-                By::Server,
-                word(&["enabled", "disabled"]),
-                "`disabled` after a 410, or five days without a success.",
+                By::Either,
+                word(Status::ALL),
+                "`paused` keeps what is for it; `disabled` by the server, after a 410 or five days without a success.",
                 "enabled",
-            ),
+            )
+            .written(word(&["enabled", "paused"])),
             field("disabledReason", By::ServerOrNone, string(), "Why it is disabled.", Value::Null),
+            field("disabledAt", By::ServerOrNone, moment(), "Since when.", Value::Null),
+            field(
+                "previousSecretUntil",
+                By::ServerOrNone,
+                moment(),
+                "Until when the secret before the last rotation signs too.",
+                Value::Null,
+            ),
+            field("publicKey", By::ServerOrNone, string(), "Its public Ed25519 key, as `whpk_…`.", Value::Null),
+            field(
+                "failedDeliveries",
+                By::Some,
+                count(),
+                "Where it was enabled again: how many deliveries have failed and can be sent again.",
+                0,
+            ),
+            field("version", By::Server, whole(1, i64::MAX), "Counts the changes, from 1; the `ETag` shows it.", 1),
             field("createdAt", By::Server, moment(), "When it was created.", MOMENT),
+            field("updatedAt", By::Server, moment(), "When it last changed.", MOMENT),
         ],
         new: json!({ "url": "https://hooks.acme.es/orquiva", "events": ["employee.*"] }),
         patch: json!({ "events": ["*"] }),
     }
+}
+
+/// Paths and the values that are allowed there.
+fn wanted() -> Value {
+    let values = json!({ "type": "array", "items": {}, "minItems": 1, "maxItems": 50 });
+    json!({ "type": "object", "maxProperties": 10, "additionalProperties": values })
 }
 
 /// An endpoint in the one answer that shows its secret.
@@ -70,13 +128,34 @@ fn created_webhook() -> Value {
     let mut schema = webhook().shown();
     let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     schema["description"] =
-        "An endpoint that was just created, with its secret: keep it, it is shown this once.".into();
+        "An endpoint with a new secret: keep it, it is shown this once.".into();
     schema["properties"]["secret"] = said(string(), "Signs the deliveries.");
     schema["examples"][0]["secret"] = secret.into();
     if let Some(required) = schema["required"].as_array_mut() {
         required.push("secret".into());
     }
     schema
+}
+
+/// What a client may say of a rotation.
+fn rotation() -> Value {
+    json!({
+        "type": "object",
+        "description": "How long the old secret signs too.",
+        "properties": { "overlapHours": said(nullable(whole(0, 168)), "Hours; 24 if it is not said.") },
+        "additionalProperties": false,
+        "examples": [{ "overlapHours": 24 }],
+    })
+}
+
+fn test() -> Value {
+    object(
+        "A test that is on its way.",
+        &[
+            ("eventId", id("evt"), "The event that was raised.", json!(EVENT)),
+            ("deliveryId", id("dlv"), "The delivery that is made of it.", json!(DELIVERY)),
+        ],
+    )
 }
 
 /// The schemas of this file, by name.
@@ -109,6 +188,8 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
     );
     let mut schemas = vec![
         ("CreatedWebhook".to_owned(), created_webhook()),
+        ("SecretRotation".to_owned(), rotation()),
+        ("WebhookTest".to_owned(), test()),
         ("Attempt".to_owned(), attempt),
         ("Delivery".to_owned(), delivery),
         ("Event".to_owned(), any_event()),
@@ -175,9 +256,10 @@ fn example(kind: EventType) -> Value {
     if kind.as_str() == "webhook_endpoint.disabled" {
         data["status"] = "disabled".into();
         data["disabledReason"] = "gone".into();
+        data["disabledAt"] = MOMENT.into();
     }
-    let actor = match subject(kind).name {
-        "Webhook" => json!({ "type": "system" }),
+    let actor = match kind {
+        EventType::WebhookFailing | EventType::WebhookDisabled => json!({ "type": "system" }),
         _ => json!({ "type": "client", "id": CLIENT }),
     };
     let mut event = json!({
@@ -261,7 +343,7 @@ fn arrival(kind: EventType) -> Value {
             header("X-Orq-Signature", "`t=<unix>,v1=<hex>`: HMAC-SHA256 of `<t>.<body>` under the whole secret; one `v1` for each live secret.", "t=1767225600,v1=b6828bfa1fadbb127e50a9f1f14e419e35ce20cebb1766e73ce552cdf829b810"),
             header("webhook-id", "The event's id (Standard Webhooks).", EVENT),
             header("webhook-timestamp", "When it was sent, in seconds since 1970.", "1767225600"),
-            header("webhook-signature", "`v1,<base64>`: the signature of Standard Webhooks.", "v1,UqNqWGKP948Qic0jhbU9ovQsRUR7dbqkBVIT+TaLukE="),
+            header("webhook-signature", "`v1,<base64>`: the signature of Standard Webhooks, one for each live secret; and `v1a,<base64>` for each key.", "v1,UqNqWGKP948Qic0jhbU9ovQsRUR7dbqkBVIT+TaLukE="),
             header("X-Orq-Event-Type", "The event's type.", kind.as_str()),
             header("X-Orq-Delivery", "The delivery's id.", DELIVERY),
             header("X-Orq-Attempt", "Counts the attempts, from 1.", "1"),

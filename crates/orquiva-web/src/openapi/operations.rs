@@ -103,7 +103,8 @@ impl Work<'_> {
         if self.method == "patch" {
             body["content"]["application/merge-patch+json"] = body["content"]["application/json"].clone();
         }
-        body["required"] = true.into();
+        // A rotation says something only if it differs from what is usual.
+        body["required"] = (!self.path.ends_with("/rotate-secret")).into();
     }
 
     fn answers(&mut self) {
@@ -126,7 +127,7 @@ impl Work<'_> {
             if status == "201" {
                 names.push("Location");
             }
-            if of_the_api && status != "204" && answer["content"].get("application/json").is_some() {
+            if of_the_api && status != "204" && status != "202" && answer["content"].get("application/json").is_some() {
                 names.push("ETag");
             }
             if page {
@@ -194,6 +195,7 @@ fn refer(kind: &str, name: &str) -> Value {
 fn description(status: &str) -> &'static str {
     match status {
         "201" => "It was created.",
+        "202" => "It is on its way.",
         "204" => "Done.",
         _ => "Here it is.",
     }

@@ -108,6 +108,7 @@ fn sorts() -> Vec<&'static str> {
 /// The parameters of paths.
 fn path(path: &str, name: &str) -> Option<Known> {
     let kinds = [
+        ("/.well-known/webhook-keys/", "whk", "whk_01KDVFA15R8CR9TPWA4RSS4BJA"),
         ("/v1/employees/", "emp", EMPLOYEE),
         ("/v1/departments/", "dep", DEPARTMENT),
         ("/v1/events/", "evt", "evt_01KDVFA1548CR9TPWA4RSS4BJ9"),

@@ -41,3 +41,5 @@ mod stream;
 mod tidy;
 mod tokens;
 mod usage;
+mod webhook_messages;
+mod webhooks;

@@ -74,7 +74,11 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
     ("createWebhook", WEBHOOKS, r#"{"url":"https://hooks.acme.com/","events":["*"]}"#),
     ("getWebhook", WEBHOOKS, ""),
     ("listWebhooks", WEBHOOKS, ""),
+    ("changeWebhook", WEBHOOKS, r#"{"description":"CRM"}"#),
     ("deleteWebhook", WEBHOOKS, ""),
+    ("rotateWebhookSecret", WEBHOOKS, r#"{"overlapHours":1}"#),
+    ("testWebhook", WEBHOOKS, ""),
+    ("getWebhookKeySet", Nothing, ""),
     ("getEvent", EVENTS_READ, ""),
     ("listEvents", EVENTS_READ, ""),
     ("streamEvents", EVENTS_READ, ""),
@@ -193,7 +197,7 @@ async fn make(owner: &Caller<'_>, tag: &str) -> String {
         }
         "Departments" => ("/v1/departments", json!({ "name": number })),
         "Custom fields" => ("/v1/custom-fields", json!({ "slug": number, "label": "Nota", "type": "text" })),
-        "Webhooks" => ("/v1/webhooks", json!({ "url": "https://hooks.acme.com/", "events": ["*"] })),
+        "Webhooks" => ("/v1/webhooks", json!({ "url": "https://hooks.acme.com/", "events": ["*"], "ed25519": true })),
         "Events" => {
             owner.hire(&format!("Ana {number}")).await;
             return owner.events().await.last().unwrap()["id"].as_str().unwrap().to_owned();

@@ -40,6 +40,7 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
     let by_ref = "employees/by-ref/sap/7";
     let pia = json!({ "fullName": "Pía Sol", "email": "pia@acme.test" });
     let field = json!({ "slug": "badge", "label": "Tarjeta", "type": "text" });
+    let (rotation, trial) = (format!("{webhook}/rotate-secret"), format!("{webhook}/test"));
     [
         (&post, "employees", eva, 201),
         (&post, "employees/batch", json!({ "items": [{ "data": item }] }), 200),
@@ -59,6 +60,9 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
         (&patch, department.as_str(), json!({ "code": "OPS" }), 200),
         (&delete, department.as_str(), NONE, 204),
         (&post, "webhooks", hook, 201),
+        (&patch, webhook.as_str(), json!({ "status": "paused", "ordered": true, "ed25519": true }), 200),
+        (&post, rotation.as_str(), json!({ "overlapHours": 2 }), 200),
+        (&post, trial.as_str(), json!({}), 202),
         (&delete, webhook.as_str(), NONE, 204),
     ]
     .map(|(method, path, body, status)| (method.clone(), format!("/v1/{path}"), body, status))
@@ -91,7 +95,7 @@ async fn a_dry_run_answers_what_would_be_and_changes_nothing() {
 fn shape(body: &Value) -> Value {
     match body {
         Value::Object(fields) => {
-            let new = ["id", "departmentId", "secret"];
+            let new = ["id", "departmentId", "secret", "publicKey", "eventId", "deliveryId"];
             let shaped = |(name, value): (&String, &Value)| match new.contains(&name.as_str()) {
                 true => (name.clone(), json!("…")),
                 false => (name.clone(), shape(value)),
