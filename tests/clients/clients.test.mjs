@@ -1,6 +1,6 @@
 // What an integrating developer's code does, with the real libraries, against a real Orquiva.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey, verify as verifyEd25519 } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { WebClient } from '@slack/web-api';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
@@ -30,8 +30,10 @@ async function api(method, path, body) {
 
 const hire = (fullName, email, department = 'Ventas') => api('POST', '/v1/employees', { fullName, email, department });
 
+const thanks = () => (request, response) => request.on('end', () => response.writeHead(204).end());
+
 /** A port subscribed to `employee.created`. It keeps each delivery as it arrived; `answerer` makes its handler of the secret. */
-async function subscribe(t, answerer = () => (request, response) => request.on('end', () => response.writeHead(204).end())) {
+async function subscribe(t, answerer = thanks, more = {}) {
   const arrived = [];
   let answer;
   const port = await listen(t, (request, response) => {
@@ -40,7 +42,7 @@ async function subscribe(t, answerer = () => (request, response) => request.on('
     request.on('end', () => arrived.push({ headers: request.headers, body: Buffer.concat(chunks) }));
     answer(request, response);
   });
-  const { id, secret } = await api('POST', '/v1/webhooks', { url: `http://127.0.0.1:${port}/hook`, events: ['employee.created'] });
+  const { id, secret } = await api('POST', '/v1/webhooks', { url: `http://127.0.0.1:${port}/hook`, events: ['employee.created'], ...more });
   t.after(() => api('DELETE', `/v1/webhooks/${id}`));
   assert.match(secret, /^whsec_/);
   answer = answerer(secret);
@@ -49,7 +51,7 @@ async function subscribe(t, answerer = () => (request, response) => request.on('
     const { data } = await api('GET', `/v1/deliveries?webhookId=${id}&state=delivered`);
     return data.length === count && data;
   });
-  return { secret, arrived, delivered };
+  return { id, secret, arrived, delivered };
 }
 
 /** The recipe, subscribed, with a Slack and a Stripe of its own. `mishap` happens to the first answer. */
@@ -166,6 +168,33 @@ test("Stripe's verifier accepts a delivery as it arrived, and nothing that was c
   const refused = (...args) => assert.throws(() => webhooks.constructEvent(...args), Stripe.errors.StripeSignatureVerificationError);
   refused(String(body).replace('Pau', 'Pol'), signature, secret);
   refused(body, signature, 'whsec_b3RoZXI=');
+});
+
+test('while a secret is rotated the libraries accept with the old one and the new one, and public keys check both', async (t) => {
+  const { id, secret, arrived, delivered } = await subscribe(t, thanks, { ed25519: true });
+  const { secret: fresh } = await api('POST', `/v1/webhooks/${id}/rotate-secret`);
+  assert.notEqual(fresh, secret);
+  await hire('Noa Vidal', 'noa@acme.test');
+  await delivered();
+  const [{ headers, body }] = arrived;
+  const { webhooks } = new Stripe('rk_test_x');
+  for (const live of [secret, fresh]) {
+    assert.equal(webhooks.constructEvent(body, headers['x-orq-signature'], live).data.fullName, 'Noa Vidal');
+    assert.equal(new Webhook(live).verify(body, headers).data.fullName, 'Noa Vidal');
+  }
+  assert.throws(() => new Webhook('whsec_b3RoZXI=').verify(body, headers), WebhookVerificationError);
+
+  const { keys } = await (await fetch(`${acme.url}/.well-known/webhook-keys/${id}`)).json();
+  assert.equal(keys.length, 2);
+  const signed = Buffer.concat([Buffer.from(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`), body]);
+  const signatures = headers['webhook-signature'].split(' ').filter((one) => one.startsWith('v1a,'));
+  assert.equal(signatures.length, 2);
+  for (const jwk of keys) {
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
+    const holds = (message) => signatures.some((one) => verifyEd25519(null, message, key, Buffer.from(one.slice(4), 'base64')));
+    assert.ok(holds(signed), jwk.kid);
+    assert.ok(!holds(Buffer.concat([signed, Buffer.from(' ')])));
+  }
 });
 
 test('names in every script make the whole trip byte for byte, and their signatures hold', async (t) => {
