@@ -66,8 +66,7 @@ types! {
     WebhookFailing "webhook_endpoint.failing",
     /// An endpoint was disabled: it answered 410, or had no success for five days.
     WebhookDisabled "webhook_endpoint.disabled",
-    /// Someone wants to see a delivery. It goes to the endpoint that it tells of and to no other, whatever they are
-    /// subscribed to.
+    /// Someone asked for a delivery to look at. It goes to the one endpoint that it tells of.
     WebhookTest "webhook.test",
 }
 

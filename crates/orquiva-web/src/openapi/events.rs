@@ -127,8 +127,7 @@ fn wanted() -> Value {
 fn created_webhook() -> Value {
     let mut schema = webhook().shown();
     let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    schema["description"] =
-        "An endpoint with a new secret: keep it, it is shown this once.".into();
+    schema["description"] = "An endpoint with a new secret: keep it, it is shown this once.".into();
     schema["properties"]["secret"] = said(string(), "Signs the deliveries.");
     schema["examples"][0]["secret"] = secret.into();
     if let Some(required) = schema["required"].as_array_mut() {
@@ -258,9 +257,10 @@ fn example(kind: EventType) -> Value {
         data["disabledReason"] = "gone".into();
         data["disabledAt"] = MOMENT.into();
     }
-    let actor = match kind {
-        EventType::WebhookFailing | EventType::WebhookDisabled => json!({ "type": "system" }),
-        _ => json!({ "type": "client", "id": CLIENT }),
+    let is_ours = matches!(kind, EventType::WebhookFailing | EventType::WebhookDisabled);
+    let actor = match is_ours {
+        true => json!({ "type": "system" }),
+        false => json!({ "type": "client", "id": CLIENT }),
     };
     let mut event = json!({
         "id": EVENT,

@@ -127,7 +127,11 @@ impl Work<'_> {
             if status == "201" {
                 names.push("Location");
             }
-            if of_the_api && status != "204" && status != "202" && answer["content"].get("application/json").is_some() {
+            if of_the_api
+                && status != "204"
+                && status != "202"
+                && answer["content"].get("application/json").is_some()
+            {
                 names.push("ETag");
             }
             if page {

@@ -197,7 +197,9 @@ async fn make(owner: &Caller<'_>, tag: &str) -> String {
         }
         "Departments" => ("/v1/departments", json!({ "name": number })),
         "Custom fields" => ("/v1/custom-fields", json!({ "slug": number, "label": "Nota", "type": "text" })),
-        "Webhooks" => ("/v1/webhooks", json!({ "url": "https://hooks.acme.com/", "events": ["*"], "ed25519": true })),
+        "Webhooks" => {
+            ("/v1/webhooks", json!({ "url": "https://hooks.acme.com/", "events": ["*"], "ed25519": true }))
+        }
         "Events" => {
             owner.hire(&format!("Ana {number}")).await;
             return owner.events().await.last().unwrap()["id"].as_str().unwrap().to_owned();
