@@ -238,6 +238,25 @@ impl Run {
         if !self.more || self.ahead.len() >= AHEAD / 4 || self.recording.len() >= MOST_UNRECORDED {
             return Ok(());
         }
+        self.look().await?;
+        if self.ending {
+            return Ok(());
+        }
+        let parts = &self.lanes.parts;
+        let tx = parts.store.read().await?;
+        let limit = AHEAD + self.busy.len();
+        let due = delivery::due(&tx, self.lane, parts.clock.now(), limit as i64).await?;
+        self.more = due.len() == limit;
+        for due in due {
+            if self.busy.insert(due.id) {
+                self.ahead.push_back(due);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the endpoint as it stands now, and ends the run if it takes nothing.
+    async fn look(&mut self) -> Result<(), StoreError> {
         let parts = &self.lanes.parts;
         let tx = parts.store.read().await?;
         let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
@@ -259,14 +278,6 @@ impl Run {
         if self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version) {
             let keys = webhook::keys(&tx, self.lane.company, self.lane.webhook).await?;
             self.endpoint = Some(Arc::new(Endpoint::open(&stored, &keys, self.lane, &parts.key)?));
-        }
-        let limit = AHEAD + self.busy.len();
-        let due = delivery::due(&tx, self.lane, parts.clock.now(), limit as i64).await?;
-        self.more = due.len() == limit;
-        for due in due {
-            if self.busy.insert(due.id) {
-                self.ahead.push_back(due);
-            }
         }
         Ok(())
     }
@@ -342,6 +353,6 @@ impl Run {
         let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
         let held = self.lanes.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
         self.ending |= !held;
-        Ok(())
+        if self.ending { Ok(()) } else { self.look().await } // a slow endpoint reads ahead seldom
     }
 }

@@ -241,12 +241,13 @@ pub async fn disable(
 
 /// Removes an endpoint and its lane. Its deliveries stay in the log; those that waited are cancelled by the caller.
 pub async fn delete(tx: &Tx, company: CompanyId, id: WebhookId) -> Result<(), StoreError> {
-    tx.run(sql!("delete from lane where company_id = $1 and webhook_id = $2"), args![company, id]).await?;
+    // The endpoint before its lane: the router holds them in this order too.
     let sql = sql!("delete from webhook where company_id = $1 and id = $2");
-    match tx.run(sql, args![company, id]).await? {
-        0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+    if tx.run(sql, args![company, id]).await? == 0 {
+        return Err(StoreError::NotFound);
     }
+    let lane = sql!("delete from lane where company_id = $1 and webhook_id = $2");
+    tx.run(lane, args![company, id]).await.map(drop)
 }
 
 /// The columns of what a client writes, from `url` to `status`. Whether it has a key is told by the key.
