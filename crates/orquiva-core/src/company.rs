@@ -85,6 +85,15 @@ impl Plan {
         }
     }
 
+    /// Days that a delivery which arrived stays in the log; one that did not stays as long as its event.
+    pub fn delivery_days(self) -> i64 {
+        match self {
+            Self::Free => 7,
+            Self::Pro => 30,
+            Self::Enterprise => 90,
+        }
+    }
+
     /// Event streams that a company may hold open at once on each node.
     pub fn max_streams(self) -> usize {
         match self {

@@ -177,6 +177,21 @@ impl Types {
         Ok(Self(EventType::ALL.iter().filter(asked).copied().collect()))
     }
 
+    /// All that `patterns` match, of `asked` if that is not everything. What was sent on trial is not told again.
+    pub fn matching(patterns: &[Pattern], asked: Option<&Self>) -> Self {
+        let is_meant = |kind: &&&str| {
+            **kind != EventType::WebhookTest.as_str()
+                && patterns.iter().any(|pattern| pattern.matches(kind))
+                && asked.is_none_or(|asked| asked.have(kind))
+        };
+        Self(EventType::ALL.iter().filter(is_meant).copied().collect())
+    }
+
+    /// Whether these are all that can be told again.
+    pub fn are_all(&self) -> bool {
+        self.0.len() == EventType::ALL.len()
+    }
+
     /// Each of them, once.
     pub fn each(&self) -> &[&'static str] {
         &self.0

@@ -150,6 +150,14 @@ faults! {
     HiddenValue "hidden_value" "«***» es lo que se muestra en lugar de un valor: envíe el valor." "`***` is what is shown in the place of a value: send the value.";
     /// Tries over more time than they may take.
     ScheduleTooLong { days: i64 } "schedule_too_long" "Las esperas suman más de {days} días." "The waits are longer than {days} days together.";
+    /// No event of that id, or one that is kept no longer.
+    UnknownEventId "unknown_event_id" "No hay ningún evento con este identificador, o ya no se conserva." "There is no event with this id, or it is no longer kept.";
+    /// A part of the log beside events that are named one by one.
+    NotWithEventIds "not_with_event_ids" "No se combina con eventIds: envíe uno u otro." "It does not go with eventIds: send one or the other.";
+    /// The second moment is not after the first.
+    EmptySpan "empty_span" "Tiene que ser posterior a from." "It has to be later than from.";
+    /// Deliveries that arrived are kept for some days only.
+    BeforeDeliveryLog { days: i64 } "before_delivery_log" "El registro de entregas abarca {days} días: antes no se sabe qué llegó. Para enviar de nuevo todo use el estado all." "The log of deliveries reaches back {days} days: before, it is not known what arrived. To send everything again use the state all.";
     /// Another record has this value.
     Taken "taken" "Otro registro ya tiene este valor." "Another record already has this value.";
     /// The body says another value for the reference that the address names.

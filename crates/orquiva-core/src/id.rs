@@ -48,6 +48,8 @@ kinds! {
     WebhookKind WebhookId "whk";
     /// One event on its way to one endpoint.
     DeliveryKind DeliveryId "dlv";
+    /// Events that an endpoint gets again.
+    ReplayKind ReplayId "rpl";
     /// A lease of a lane.
     LeaseKind LeaseId "lse";
     /// An access token (`jti`).

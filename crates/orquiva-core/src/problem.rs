@@ -102,6 +102,14 @@ codes! {
     LimitReached "limit_reached" 409
         ["El plan no admite más", "Borre uno que ya no use o cambie de plan."]
         ["The plan allows no more of them", "Delete one that is no longer used, or change the plan."];
+    /// The endpoint is there no more.
+    WebhookDeleted "webhook_deleted" 409
+        ["El webhook ya no existe", "Cree otro y envíele los eventos con POST /v1/webhooks/{id}/replay."]
+        ["The webhook does not exist any more", "Create another one and send it the events with POST /v1/webhooks/{id}/replay."];
+    /// A replay that is over.
+    ReplayCompleted "replay_completed" 409
+        ["La repetición ya ha terminado", "Todo lo que tenía que enviar se ha enviado: no hay nada que cancelar."]
+        ["The replay is over", "Everything that it had to send was sent: there is nothing to cancel."];
     /// People are in the department, or others stand under it.
     DepartmentInUse "department_in_use" 409
         ["El departamento está en uso", "Añada «?replaceWith=dep_…» para pasar a otro sus personas y departamentos."]
@@ -134,7 +142,7 @@ codes! {
     NoRehire "no_rehire_scheduled" 409
         ["No hay ninguna reincorporación programada", "Solo se cancela la que aún no ha llegado. Para dar de baja a quien ya trabaja use POST /v1/employees/{id}/terminate."]
         ["No rehire is scheduled", "Only one that lies ahead is cancelled. To end the employment of someone at work, use POST /v1/employees/{id}/terminate."];
-    /// What is disabled takes no test.
+    /// An endpoint that is disabled gets nothing.
     WebhookDisabled "webhook_disabled" 409
         ["El webhook está desactivado", "Actívelo antes con PATCH /v1/webhooks/{id} y {\"status\":\"enabled\"}."]
         ["The endpoint is disabled", "Enable it first with PATCH /v1/webhooks/{id} and {\"status\":\"enabled\"}."];

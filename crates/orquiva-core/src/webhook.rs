@@ -4,10 +4,12 @@
 pub mod address;
 pub mod body;
 mod filter;
+pub mod head;
 mod headers;
 pub mod key;
 mod new;
 pub mod outcome;
+pub mod replay;
 pub mod signature;
 mod url;
 mod words;

@@ -54,6 +54,20 @@ impl Endpoint {
             signer,
         })
     }
+
+    /// How a body is made of an event, for the log; nothing if plainly.
+    pub(crate) fn shape(&self) -> Option<&'static str> {
+        match (self.payload, self.format, self.sensitive) {
+            (Payload::Full, Format::Json, false) => None,
+            (Payload::Full, Format::Json, true) => Some("sensitive"),
+            (Payload::Full, Format::CloudEvents, false) => Some("cloudevents"),
+            (Payload::Full, Format::CloudEvents, true) => Some("cloudevents sensitive"),
+            (Payload::Thin, Format::Json, false) => Some("thin"),
+            (Payload::Thin, Format::Json, true) => Some("thin sensitive"),
+            (Payload::Thin, Format::CloudEvents, false) => Some("thin cloudevents"),
+            (Payload::Thin, Format::CloudEvents, true) => Some("thin cloudevents sensitive"),
+        }
+    }
 }
 
 fn signer(keys: &Keys, lane: Lane, key: &MasterKey) -> Result<Signer, StoreError> {

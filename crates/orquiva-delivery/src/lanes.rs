@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::Reply;
 use crate::endpoint::Endpoint;
-use crate::message::request;
+use crate::message::{kept, request};
 use crate::parts::{BACK_OFF, POLL, Parts, stopped, wait};
 use crate::recorder::{Consequence, LEASE, Recorder, Report};
 
@@ -161,6 +161,14 @@ impl Lanes {
     }
 }
 
+/// What was sent, as far as the log keeps it, and what came of it.
+struct Sent {
+    reply: Reply,
+    kept: Option<String>,
+    url: String,
+    shape: Option<&'static str>,
+}
+
 /// A lane at work.
 struct Run {
     lanes: Arc<Lanes>,
@@ -170,7 +178,7 @@ struct Run {
     ahead: VecDeque<Due>,
     /// What was read and is not recorded yet.
     busy: HashSet<DeliveryId>,
-    sending: FuturesUnordered<BoxFuture<'static, (Due, Reply)>>,
+    sending: FuturesUnordered<BoxFuture<'static, (Due, Sent)>>,
     recording: FuturesUnordered<BoxFuture<'static, (DeliveryId, bool)>>,
     /// Whether there may be more to read.
     more: bool,
@@ -214,9 +222,9 @@ impl Run {
             }
             tokio::select! {
                 biased;
-                Some((due, reply)) = self.sending.next() => {
+                Some((due, sent)) = self.sending.next() => {
                     idle = 0;
-                    self.record(due, reply);
+                    self.record(due, sent);
                 }
                 Some((id, held)) = self.recording.next() => {
                     self.busy.remove(&id);
@@ -298,17 +306,21 @@ impl Run {
             let (parts, endpoint) = (self.lanes.parts.clone(), endpoint.clone());
             self.sending.push(Box::pin(async move {
                 let now = parts.clock.now();
-                let reply = match request(&endpoint, &due, now) {
-                    Ok(request) => parts.client.send(request, parts.clock.as_ref()).await,
-                    Err(_) => Reply::unsent(now),
+                let (reply, kept) = match request(&endpoint, &due, now) {
+                    Ok(request) => {
+                        let kept = kept(&endpoint, &request);
+                        (parts.client.send(request, parts.clock.as_ref()).await, Some(kept))
+                    }
+                    Err(_) => (Reply::unsent(now), None),
                 };
-                (due, reply)
+                (due, Sent { reply, kept, url: endpoint.url.to_string(), shape: endpoint.shape() })
             }));
         }
     }
 
     /// Decides what a reply leads to and hands it to the recorder.
-    fn record(&mut self, due: Due, reply: Reply) {
+    fn record(&mut self, due: Due, sent: Sent) {
+        let Sent { reply, kept, url, shape } = sent;
         let parts = &self.lanes.parts;
         let number = due.attempts + 1;
         let attempt = outcome::Attempt {
@@ -336,8 +348,24 @@ impl Run {
             outcome::Answer::Failed(failure) => (None, Some(failure.as_str())),
         };
         let (id, lane) = (due.id, self.lane);
-        let Reply { started_at, duration, body, .. } = reply;
-        let attempt = Attempt { number, started_at, duration, status, error, response: body };
+        let Reply { started_at, duration, body: response, headers, address, detail, .. } = reply;
+        let address = address.map(|address| address.to_string());
+        // Of a success nobody asks for them, and most attempts are one.
+        let headers = headers.filter(|_| !matches!(status, Some(200..=299)));
+        let attempt = Attempt {
+            number,
+            started_at,
+            duration,
+            status,
+            error,
+            detail,
+            url,
+            sent: kept,
+            shape,
+            address,
+            headers,
+            response,
+        };
         tracing::debug!(
             company.id = %lane.company, webhook.id = %lane.webhook, event.id = %due.event.id, attempt = number,
             status, error, "an event was sent: {verdict:?}"

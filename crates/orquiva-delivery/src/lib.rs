@@ -13,6 +13,7 @@ mod message;
 mod names;
 mod parts;
 mod recorder;
+mod replay;
 mod retention;
 mod router;
 mod worker;

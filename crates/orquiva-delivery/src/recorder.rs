@@ -106,7 +106,7 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
     let until = now.plus(LEASE);
     let held = lanes.into_values().map(|(lane, lease, reports)| async move {
         let holds = match any(&reports, Consequence::Success) {
-            true => lane::succeed(tx, lane, lease, until).await?,
+            true => lane::succeed(tx, lane, lease, now, until).await?,
             false => lane::hold(tx, lane, lease, until).await?,
         };
         Ok::<_, StoreError>(holds.then_some((lane, reports)))

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::lanes::Lanes;
 use crate::parts::{BACK_OFF, POLL, Parts, wait};
-use crate::{retention, router};
+use crate::{replay, retention, router};
 
 /// How often events are looked for that have had their time.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -30,6 +30,7 @@ impl Worker {
         self.take_back().await;
         tokio::join!(
             self.keep_routing(stop.clone()),
+            self.keep_replaying(stop.clone()),
             self.keep_house(stop.clone()),
             self.keep_log(stop.clone()),
             self.0.dispatch(stop, true)
@@ -43,7 +44,17 @@ impl Worker {
     /// Does all that is due at this moment, once, and returns when it is recorded: how tests drive the worker.
     pub async fn step(&self) -> Result<(), StoreError> {
         while self.route().await? > 0 {}
+        while self.replay().await? {
+            self.0.deliver_due().await?;
+        }
         self.0.deliver_due().await
+    }
+
+    /// Goes on with every replay that is due; returns whether any came further.
+    async fn replay(&self) -> Result<bool, StoreError> {
+        let (moved, lanes) = replay::step(&self.0.parts).await?;
+        self.0.ring(&lanes);
+        Ok(moved)
     }
 
     /// Routes up to 256 events; returns how many.
@@ -56,9 +67,10 @@ impl Worker {
         Ok(routed)
     }
 
-    /// Removes every event that has had its time in the log.
+    /// Removes every event, and every delivery that arrived, that has had its time in the log.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let (_running, stop) = watch::channel(false);
+        retention::sweep_deliveries(&self.0.parts, &stop).await?;
         retention::sweep(&self.0.parts, &stop).await
     }
 
@@ -88,6 +100,20 @@ impl Worker {
         }
     }
 
+    async fn keep_replaying(&self, mut stop: watch::Receiver<bool>) {
+        let never = Notify::new();
+        while !*stop.borrow() {
+            match self.replay().await {
+                Ok(true) => {}
+                Ok(false) => wait(&never, &mut stop, POLL).await,
+                Err(cause) => {
+                    tracing::error!(%cause, "replays could not go on; they wait");
+                    wait(&never, &mut stop, BACK_OFF).await;
+                }
+            }
+        }
+    }
+
     /// Forgets what is kept for a time only.
     async fn keep_house(&self, mut stop: watch::Receiver<bool>) {
         let never = Notify::new();
@@ -109,6 +135,9 @@ impl Worker {
     async fn keep_log(&self, mut stop: watch::Receiver<bool>) {
         let never = Notify::new();
         while !*stop.borrow() {
+            if let Err(cause) = retention::sweep_deliveries(&self.0.parts, &stop).await {
+                tracing::warn!(%cause, "old deliveries could not be removed; they are next time");
+            }
             if let Err(cause) = retention::sweep(&self.0.parts, &stop).await {
                 tracing::warn!(%cause, "old events could not be removed; they are next time");
             }

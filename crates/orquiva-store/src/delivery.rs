@@ -1,12 +1,14 @@
 //! Deliveries, one event on its way to one endpoint, and their attempts.
 
 use orquiva_core::Timestamp;
-use orquiva_core::id::{CompanyId, DeliveryId, EventId, WebhookId};
+use orquiva_core::id::{CompanyId, DeliveryId, EventId};
 
 use crate::event::Event;
 use crate::lane::Lane;
-use crate::sql::{Sql, sql};
-use crate::{Arg, Row, StoreError, Tx, args};
+use crate::sql::sql;
+use crate::{Arg, StoreError, Tx, args};
+
+pub mod log;
 
 /// What the router makes of an event and a subscription that matches.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Due {
     pub attempts: i64,
     /// When the attempt to come first fell due.
     pub first_due_at: Timestamp,
+    /// Whether someone asked for it again.
+    pub replay: bool,
     /// What is sent.
     pub event: Event,
 }
@@ -82,40 +86,20 @@ pub struct Attempt {
     pub status: Option<i64>,
     /// Why there was none.
     pub error: Option<&'static str>,
+    /// The same in words.
+    pub detail: Option<String>,
+    /// What was called.
+    pub url: String,
+    /// The headers of the request that do not follow from the delivery, one `name: value` a line.
+    pub sent: Option<String>,
+    /// How the body was made of the event; nothing if plainly.
+    pub shape: Option<&'static str>,
+    /// Who was at the other end.
+    pub address: Option<String>,
+    /// The headers of an answer that was no success, one `name: value` a line.
+    pub headers: Option<String>,
     /// The beginning of the answer's body, up to 8 KiB.
     pub response: Option<String>,
-}
-
-/// A delivery as the API shows it, without its attempts.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// Its id.
-    pub id: DeliveryId,
-    /// Where to.
-    pub webhook: WebhookId,
-    /// Which event.
-    pub event: EventId,
-    /// The event's type.
-    pub kind: String,
-    /// Its state.
-    pub state: String,
-    /// When it is tried next, while it waits.
-    pub due_at: Timestamp,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it arrived or failed for good.
-    pub done_at: Option<Timestamp>,
-}
-
-/// What a list is narrowed to.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// To this endpoint.
-    pub webhook: Option<WebhookId>,
-    /// Of this event.
-    pub event: Option<EventId>,
-    /// In this state.
-    pub state: Option<String>,
 }
 
 /// Makes deliveries at the moment `now`.
@@ -133,32 +117,38 @@ pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Resu
     tx.run_each(sql, &rows).await
 }
 
-/// Up to `limit` deliveries of a lane that are due at `now`: those that were never tried first, then the longest due.
+/// Up to `limit` deliveries of a lane that are due at `now`: those that were never tried first, then those that failed,
+/// then those that someone asked for again; of each the longest due.
 pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
     let sql = sql!(
-        "with first as (select id, attempts, due_at, first_due_at, event_id from delivery
+        "with first as (select id, attempts, due_at, first_due_at, event_id, replay_id, 1 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
-                           and attempts = 0 and due_at <= $3 order by due_at, id limit $4),
-              again as (select id, attempts, due_at, first_due_at, event_id from delivery
+                           and attempts = 0 and replay_id is null and due_at <= $3 order by due_at, id limit $4),
+              again as (select id, attempts, due_at, first_due_at, event_id, replay_id, 2 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
                            and attempts > 0 and due_at <= $3 order by due_at, id limit $4),
-              due as (select * from first union all select * from again)
-         select d.id, d.attempts, d.first_due_at, e.id, e.type, e.created_at, e.sequence, e.payload, e.sensitive
+              replayed as (select id, attempts, due_at, first_due_at, event_id, replay_id, 3 as line from delivery
+                         where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                           and attempts = 0 and replay_id is not null and due_at <= $3 order by due_at, id limit $4),
+              due as (select * from first union all select * from again union all select * from replayed)
+         select d.id, d.attempts, d.first_due_at, d.replay_id, e.id, e.type, e.created_at, e.sequence, e.payload,
+                e.sensitive
            from due d join event e on e.company_id = $1 and e.id = d.event_id
-          order by case when d.attempts = 0 then 0 else 1 end, d.due_at, d.id limit $4"
+          order by d.line, d.due_at, d.id limit $4"
     );
     tx.all(sql, args![lane.company, lane.webhook, now, limit], |row| {
         Ok(Due {
             id: row.id(0)?,
             attempts: row.int(1)?,
             first_due_at: row.time(2)?,
+            replay: row.opt_text(3)?.is_some(),
             event: Event {
-                id: row.id(3)?,
-                kind: row.text(4)?,
-                created_at: row.time(5)?,
-                sequence: row.int(6)?,
-                payload: row.text(7)?,
-                sensitive: row.opt_text(8)?,
+                id: row.id(4)?,
+                kind: row.text(5)?,
+                created_at: row.time(6)?,
+                sequence: row.int(7)?,
+                payload: row.text(8)?,
+                sensitive: row.opt_text(9)?,
             },
         })
     })
@@ -180,14 +170,14 @@ pub async fn settle<'s>(
           where company_id = $1 and id = $2 and state = 'waiting'"
     );
     let attempt = sql!(
-        "insert into attempt (company_id, delivery_id, number, started_at, duration, status, error, response)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"
+        "insert into attempt (company_id, delivery_id, number, started_at, duration, status, error, response, detail, url,
+            signature, shape, address, response_headers)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing"
     );
     let (mut waits, mut ends, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
     for Settled { id, lane: Lane { company, .. }, state, attempts: spent, attempt } in settled {
-        let Attempt { number, started_at, duration, status, error, response } = attempt;
-        attempts
-            .push(args![*company, *id, *number, *started_at, *duration, *status, *error, response].to_vec());
+        attempts.push(row_of(*company, *id, attempt));
+        let (status, error) = (&attempt.status, &attempt.error);
         let end = |state: &'static str| args![*company, *id, *spent, state, now, *status, *error].to_vec();
         match state {
             State::Waiting(due, first) => {
@@ -213,26 +203,14 @@ pub async fn end_waiting(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Re
 /// How many deliveries to an endpoint have failed for good, up to `most`.
 pub async fn failed(tx: &Tx, lane: Lane, most: i64) -> Result<i64, StoreError> {
     let sql = sql!(
+        sqlite
+        "select count(*) from (select id from delivery indexed by delivery_ended
+            where company_id = $1 and webhook_id = $2 and state in ('failed', 'cancelled') and state = 'failed'
+            limit $3) failed",
+        postgres
         "select count(*) from (select id from delivery
-            where company_id = $1 and webhook_id = $2 and state = 'failed' limit $3) failed"
-    );
-    let count = tx.first(sql, args![lane.company, lane.webhook, most], |row| row.int(0)).await?;
-    Ok(count.unwrap_or_default())
-}
-
-/// How many deliveries wait for an endpoint, up to `most`.
-pub async fn waiting(tx: &Tx, lane: Lane, most: i64) -> Result<i64, StoreError> {
-    let sql = sql!(
-        "select count(*) from (
-            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
-               and place is null and attempts = 0
-            union all
-            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
-               and place is null and attempts > 0
-            union all
-            select id from delivery where company_id = $1 and webhook_id = $2 and state = 'waiting'
-               and place is not null
-            limit $3) waiting"
+            where company_id = $1 and webhook_id = $2 and state in ('failed', 'cancelled') and state = 'failed'
+            limit $3) failed"
     );
     let count = tx.first(sql, args![lane.company, lane.webhook, most], |row| row.int(0)).await?;
     Ok(count.unwrap_or_default())
@@ -252,87 +230,10 @@ pub async fn put_in_order(tx: &Tx, lane: Lane, ordered: bool) -> Result<(), Stor
     tx.run(if ordered { put } else { free }, args![lane.company, lane.webhook]).await.map(drop)
 }
 
-/// Up to `limit` deliveries of a company that match `filter`, the newest first, before `before`.
-pub async fn list(
-    tx: &Tx,
-    company: CompanyId,
-    filter: &Filter,
-    before: Option<DeliveryId>,
-    limit: i64,
-) -> Result<Vec<Delivery>, StoreError> {
-    let mut text = String::from(
-        "select id, webhook_id, event_id, event_type, state, due_at, created_at, done_at
-           from delivery where company_id = $1",
-    );
-    let mut args = args![company].to_vec();
-    let mut and = |condition: &str, value: Arg<'static>| {
-        args.push(value);
-        text.push_str(&format!(" and {condition} ${}", args.len()));
-    };
-    if let Some(webhook) = filter.webhook {
-        and("webhook_id =", webhook.into());
-    }
-    if let Some(event) = filter.event {
-        and("event_id =", event.into());
-    }
-    if let Some(state) = &filter.state {
-        and("state =", state.clone().into());
-    }
-    if let Some(before) = before {
-        and("id <", before.into());
-    }
-    args.push(limit.into());
-    text.push_str(&format!(" order by id desc limit ${}", args.len()));
-    tx.all(&Sql::made(text), &args, read).await
-}
-
-/// The attempts of a delivery, in order.
-pub async fn attempts(tx: &Tx, company: CompanyId, id: DeliveryId) -> Result<Vec<StoredAttempt>, StoreError> {
-    let sql = sql!(
-        "select number, started_at, duration, status, error, response from attempt
-          where company_id = $1 and delivery_id = $2 order by started_at, number"
-    );
-    tx.all(sql, args![company, id], |row| {
-        Ok(StoredAttempt {
-            number: row.int(0)?,
-            started_at: row.time(1)?,
-            duration: row.int(2)?,
-            status: row.opt_int(3)?,
-            error: row.opt_text(4)?,
-            response: row.opt_text(5)?,
-        })
-    })
-    .await
-}
-
-/// An attempt as it is read back.
-#[derive(Clone, Debug, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredAttempt {
-    /// Counts from 1.
-    pub number: i64,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// How long it took, in milliseconds.
-    #[serde(rename = "durationMs")]
-    pub duration: i64,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<i64>,
-    /// Why there was none.
-    pub error: Option<String>,
-    /// The beginning of the answer's body.
-    pub response: Option<String>,
-}
-
-fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
-    Ok(Delivery {
-        id: row.id(0)?,
-        webhook: row.id(1)?,
-        event: row.id(2)?,
-        kind: row.text(3)?,
-        state: row.text(4)?,
-        due_at: row.time(5)?,
-        created_at: row.time(6)?,
-        done_at: row.opt_time(7)?,
-    })
+fn row_of(company: CompanyId, delivery: DeliveryId, attempt: &Attempt) -> Vec<Arg<'_>> {
+    let Attempt { number, started_at, duration, status, error, response, .. } = attempt;
+    let Attempt { detail, url, sent, shape, address, headers, .. } = attempt;
+    let known = args![company, delivery, *number, *started_at, *duration, *status, *error, response];
+    let shown = args![detail, url, sent, *shape, address, headers];
+    known.iter().chain(shown).cloned().collect()
 }

@@ -1,6 +1,7 @@
 //! The event log of a company: written with the change, given its place by the router.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use orquiva_core::event::{NewEvent, Types, with_sensitive};
 use orquiva_core::id::{CompanyId, DepartmentId, EventId, WebhookId};
@@ -284,6 +285,40 @@ fn rare(count: usize) -> Sql {
           where l.company_id = $1 order by e.sequence",
         walks.join(" union all ")
     ))
+}
+
+/// The events of a company that stand at these places, in order.
+pub async fn at(tx: &Tx, company: CompanyId, sequences: &[i64]) -> Result<Vec<Event>, StoreError> {
+    let sql = sql!(
+        sqlite
+        "select id, type, created_at, sequence, payload, sensitive from event
+          where company_id = $1 and sequence in (select value from json_each($2)) order by sequence",
+        postgres
+        "select id, type, created_at, sequence, payload, sensitive from event
+          where company_id = $1
+            and sequence = any (array(select jsonb_array_elements_text($2::text::jsonb)::bigint)) order by sequence"
+    );
+    let sequences = serde_json::to_string(sequences).map_err(StoreError::broken)?;
+    tx.all(sql, args![company, sequences], read).await
+}
+
+/// The places of these events of a company; those that there are not have none.
+pub async fn places(
+    tx: &Tx,
+    company: CompanyId,
+    ids: &[EventId],
+) -> Result<HashMap<EventId, i64>, StoreError> {
+    let sql = sql!(
+        sqlite
+        "select id, sequence from event
+          where company_id = $1 and id in (select value from json_each($2)) and sequence is not null",
+        postgres
+        "select id, sequence from event
+          where company_id = $1 and id = any (array(select jsonb_array_elements_text($2::text::jsonb)))
+            and sequence is not null"
+    );
+    let ids = serde_json::to_string(ids).map_err(StoreError::broken)?;
+    Ok(tx.all(sql, args![company, ids], |row| Ok((row.id(0)?, row.int(1)?))).await?.into_iter().collect())
 }
 
 /// One event of a company, once it has its place.

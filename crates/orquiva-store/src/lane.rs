@@ -43,6 +43,21 @@ pub async fn mark_due(tx: &Tx, lanes: &[Lane], now: Timestamp) -> Result<(), Sto
     tx.run_each(sql, &rows).await
 }
 
+/// Keeps everyone else from putting something into a lane until this transaction ends; false if the lane is gone.
+pub async fn lock(tx: &Tx, lane: Lane) -> Result<bool, StoreError> {
+    let sql = sql!(
+        sqlite "select 1 from lane where company_id = $1 and webhook_id = $2",
+        postgres "select 1::bigint from lane where company_id = $1 and webhook_id = $2 for update"
+    );
+    Ok(tx.first(sql, args![lane.company, lane.webhook], |row| row.int(0)).await?.is_some())
+}
+
+/// Ends the pause of a lane: someone wants something sent now.
+pub async fn unpause(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
+    let sql = sql!("update lane set paused_until = 0 where company_id = $1 and webhook_id = $2");
+    tx.run(sql, args![lane.company, lane.webhook]).await.map(drop)
+}
+
 /// Leases up to `limit` lanes of all companies that are due. A worker that dies keeps them until `until`, then
 /// anyone may take them: delivery is at least once, never lost.
 pub async fn claim(
@@ -76,13 +91,19 @@ pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Resu
     Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
 }
 
-/// Prolongs the lease of a lane whose endpoint took something: it fails no longer. Whether it is still held.
-pub async fn succeed(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Result<bool, StoreError> {
+/// Prolongs the lease of a lane whose endpoint took something at `now`: it fails no longer. Whether it is still held.
+pub async fn succeed(
+    tx: &Tx,
+    lane: Lane,
+    lease: LeaseId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, StoreError> {
     let sql = sql!(
-        "update lane set due_at = $4, failing_since = null
+        "update lane set due_at = $4, failing_since = null, last_success_at = $5
           where company_id = $1 and webhook_id = $2 and lease_id = $3"
     );
-    Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
+    Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until, now]).await? > 0)
 }
 
 /// Gives a lane back: due again when its next delivery is and its pause is over, or idle.
@@ -96,10 +117,12 @@ pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreErr
     }
     let due = sql!(
         "with first as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
-                           and state = 'waiting' and place is null and attempts = 0),
+                           and state = 'waiting' and place is null and attempts = 0 and replay_id is null),
+              replayed as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
+                           and state = 'waiting' and place is null and attempts = 0 and replay_id is not null),
               again as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
                            and state = 'waiting' and place is null and attempts > 0),
-              next as (select due_at from first union all select due_at from again)
+              next as (select due_at from first union all select due_at from replayed union all select due_at from again)
          update lane set due_at = (select case when lane.paused_until > min(due_at) then lane.paused_until
                                                else min(due_at) end from next)
           where company_id = $1 and webhook_id = $2"
@@ -148,6 +171,43 @@ pub async fn fail(tx: &Tx, lane: Lane, now: Timestamp) -> Result<Option<Timestam
          returning failing_since"
     );
     Ok(tx.first(sql, args![lane.company, lane.webhook, now], |row| row.opt_time(0)).await?.flatten())
+}
+
+/// How a lane stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand {
+    /// When it is worked at next, or until when it is leased.
+    pub due_at: Option<Timestamp>,
+    /// Whether a worker has it.
+    pub is_leased: bool,
+    /// Until when nothing is sent.
+    pub paused_until: Timestamp,
+    /// How often its breaker has opened since its endpoint last took something.
+    pub trips: i64,
+    /// Since when its endpoint has taken nothing.
+    pub failing_since: Option<Timestamp>,
+    /// When its endpoint last took something.
+    pub last_success_at: Option<Timestamp>,
+}
+
+/// How a lane stands.
+pub async fn stand(tx: &Tx, lane: Lane) -> Result<Stand, StoreError> {
+    let sql = sql!(
+        "select due_at, lease_id, paused_until, trips, failing_since, last_success_at from lane
+          where company_id = $1 and webhook_id = $2"
+    );
+    tx.first(sql, args![lane.company, lane.webhook], |row| {
+        Ok(Stand {
+            due_at: row.opt_time(0)?,
+            is_leased: row.opt_text(1)?.is_some(),
+            paused_until: row.time(2)?,
+            trips: row.int(3)?,
+            failing_since: row.opt_time(4)?,
+            last_success_at: row.opt_time(5)?,
+        })
+    })
+    .await?
+    .ok_or(StoreError::NotFound)
 }
 
 /// When the next lane of all companies can be claimed.

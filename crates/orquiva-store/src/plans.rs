@@ -215,3 +215,5 @@ async fn assert_filters_walk(tx: &Tx, company: CompanyId) {
         }
     }
 }
+
+mod deliveries;

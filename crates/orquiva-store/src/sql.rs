@@ -27,10 +27,11 @@ impl Sql {
         Self { postgres: Cow::Borrowed(postgres), sqlite, numbered: OnceLock::new() }
     }
 
-    /// A text made at run time: the filters of a list.
+    /// A text made at run time: the filters of a list. `indexed by …` in it is for SQLite, which keeps no statistics and
+    /// would rather go through all rows of a company; PostgreSQL finds its way by itself.
     pub(crate) fn made(text: String) -> Self {
         let numbered = OnceLock::from(number(&text));
-        Self { postgres: Cow::Owned(text), sqlite: "", numbered }
+        Self { postgres: Cow::Owned(without_hints(text)), sqlite: "", numbered }
     }
 
     /// For PostgreSQL.
@@ -42,6 +43,20 @@ impl Sql {
     pub(crate) fn sqlite(&self) -> &str {
         self.numbered.get_or_init(|| number(self.sqlite))
     }
+}
+
+fn without_hints(text: String) -> String {
+    const HINT: &str = " indexed by ";
+    if !text.contains(HINT) {
+        return text;
+    }
+    let mut parts = text.split(HINT);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let name = part.find([' ', ')', '\n']).unwrap_or(part.len());
+        plain.push_str(&part[name..]);
+    }
+    plain
 }
 
 fn number(text: &str) -> String {

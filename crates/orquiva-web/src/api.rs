@@ -9,7 +9,9 @@ mod employees;
 mod employment;
 mod events;
 mod export;
+mod health;
 mod me;
+mod replays;
 mod reports;
 mod usage;
 mod webhooks;
@@ -43,6 +45,13 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(events::stream))
         .routes(routes!(events::get))
         .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::retry))
+        .routes(routes!(replays::create))
+        .routes(routes!(replays::list))
+        .routes(routes!(replays::get))
+        .routes(routes!(replays::cancel))
+        .routes(routes!(health::get))
         .routes(routes!(me::get))
         .routes(routes!(coverage::get))
         .routes(routes!(usage::list))

@@ -1,6 +1,7 @@
 //! The API's own description, made of its routes: `/openapi.json` (OpenAPI 3.1) and `/openapi-3.0.json`. Each handler
 //! describes itself, [`people`], [`events`] and [`others`] hold the schemas, and [`operations`] adds what all share.
 
+mod deliveries;
 mod events;
 mod operations;
 mod others;
@@ -8,6 +9,7 @@ mod parameters;
 mod people;
 mod projection;
 mod reads;
+mod replays;
 mod samples;
 mod shapes;
 
@@ -131,11 +133,17 @@ fn name_schemas(value: &mut Value) {
 /// Every schema that is named, sorted. What is created and changed is described where an operation takes it, and
 /// pages where an operation answers with one.
 fn schemas(paths: &Value) -> Value {
-    let mut all: Map<String, Value> =
-        [others::schemas(), events::schemas(), people::schemas(), reads::schemas()]
-            .concat()
-            .into_iter()
-            .collect();
+    let mut all: Map<String, Value> = [
+        others::schemas(),
+        events::schemas(),
+        deliveries::schemas(),
+        replays::schemas(),
+        people::schemas(),
+        reads::schemas(),
+    ]
+    .concat()
+    .into_iter()
+    .collect();
     for resource in people::resources().into_iter().chain([events::webhook()]) {
         all.insert(resource.name.to_owned(), resource.shown());
         all.insert(format!("New{}", resource.name), resource.created());

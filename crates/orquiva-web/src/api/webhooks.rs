@@ -259,7 +259,9 @@ async fn put(tx: &Tx, pen: &Pen, app: &App, before: &Webhook, shape: NewWebhook)
         after.public_key = pair.map(|pair| pair.public);
     }
     if after.shape.ordered != before.shape.ordered {
-        if delivery::waiting(tx, lane, MOST_ORDERED + 1).await? > MOST_ORDERED {
+        if delivery::log::waiting(tx, lane.company, Some(lane.webhook), MOST_ORDERED + 1).await?
+            > MOST_ORDERED
+        {
             return Err(Code::TooManyWaiting.into());
         }
         delivery::put_in_order(tx, lane, after.shape.ordered).await?;

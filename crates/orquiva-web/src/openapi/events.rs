@@ -1,9 +1,8 @@
-//! The schemas of events, of the endpoints that they go to and of their deliveries; and the `webhooks` of the
-//! document: what each type looks like when it arrives.
+//! The schemas of events and of the endpoints that they go to; and the `webhooks` of the document: what each type looks
+//! like when it arrives.
 
 use orquiva_core::event::{API_VERSION, EventType};
 use orquiva_core::webhook::{Format, Payload, Status};
-use orquiva_store::delivery::State;
 use serde_json::{Map, Value, json};
 
 use super::people;
@@ -159,38 +158,10 @@ fn test() -> Value {
 
 /// The schemas of this file, by name.
 pub(super) fn schemas() -> Vec<(String, Value)> {
-    let attempt = object(
-        "One attempt to deliver an event.",
-        &[
-            ("number", whole(1, 1_000), "Counts from 1.", json!(1)),
-            ("startedAt", moment(), "When it began.", json!(MOMENT)),
-            ("durationMs", count(), "How long it took.", json!(41)),
-            ("status", nullable(whole(100, 599)), "The HTTP status, if there was an answer.", json!(200)),
-            ("error", nullable(string()), "Why there was none.", Value::Null),
-            ("response", nullable(string()), "The beginning of the answer's body.", json!("ok")),
-        ],
-    );
-    let example = attempt["examples"][0].clone();
-    let delivery = object(
-        "One event on its way to one endpoint.",
-        &[
-            ("id", id("dlv"), "Its id.", json!(DELIVERY)),
-            ("webhookId", id("whk"), "The endpoint.", json!(WEBHOOK)),
-            ("eventId", id("evt"), "The event.", json!(EVENT)),
-            ("eventType", string(), "What the event tells of.", json!("employee.created")),
-            ("state", word(State::ALL), "How it stands.", json!("delivered")),
-            ("nextAttemptAt", nullable(moment()), "When it is tried again, while it waits.", Value::Null),
-            ("attempts", list(refer("Attempt")), "What was tried.", json!([example])),
-            ("createdAt", moment(), "When the event was routed.", json!(MOMENT)),
-            ("doneAt", nullable(moment()), "When it ended.", json!(MOMENT)),
-        ],
-    );
     let mut schemas = vec![
         ("CreatedWebhook".to_owned(), created_webhook()),
         ("SecretRotation".to_owned(), rotation()),
         ("WebhookTest".to_owned(), test()),
-        ("Attempt".to_owned(), attempt),
-        ("Delivery".to_owned(), delivery),
         ("Event".to_owned(), any_event()),
         ("EventPage".to_owned(), page()),
         ("EventStream".to_owned(), stream()),

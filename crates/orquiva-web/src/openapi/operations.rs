@@ -93,9 +93,10 @@ impl Work<'_> {
         }
     }
 
-    /// Whether it writes to something that is there already.
+    /// Whether it writes to something that is there already, of which there are versions.
     fn changes_one(&self) -> bool {
-        self.writes() && self.path.contains('{')
+        let sends = ["/retry", "/replay", "/cancel"].iter().any(|end| self.path.ends_with(end));
+        self.writes() && self.path.contains('{') && !sends
     }
 
     fn body(&mut self) {

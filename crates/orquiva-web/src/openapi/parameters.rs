@@ -1,10 +1,11 @@
 //! The parameters, each described once: a handler only names those of its query.
 
 use orquiva_core::employee::{EmploymentType, FIELDS, SENSITIVE, Status};
+use orquiva_core::event::EventType;
 use orquiva_store::delivery::State;
 use serde_json::{Value, json};
 
-use super::samples::{DEPARTMENT, EMPLOYEE, MOMENT};
+use super::samples::{DEPARTMENT, EMPLOYEE, MOMENT, REPLAY};
 use super::shapes::{day, id, moment, pattern, string, text, whole, word};
 use crate::api::SORTS;
 use crate::pick::BESIDE;
@@ -79,6 +80,12 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "webhookId" => (id("whk"), "To this endpoint.", Value::Null),
         "eventId" => (id("evt"), "Of this event.", Value::Null),
         "state" => (word(State::ALL), "Those that stand so.", json!("failed")),
+        "eventType" => (word(EventType::ALL), "Of events of this type.", json!("employee.created")),
+        "replayId" => (id("rpl"), "Of this replay.", Value::Null),
+        "from" if path == "/v1/deliveries" => (moment(), "Made at this moment or later.", json!(MOMENT)),
+        "to" if path == "/v1/deliveries" => (moment(), "Made before this moment.", Value::Null),
+        "from" if path.ends_with("/health") => (moment(), "Events of this moment or later.", json!(MOMENT)),
+        "to" if path.ends_with("/health") => (moment(), "Events before this moment.", Value::Null),
         "clientId" => (id("cli"), "Of this client.", Value::Null),
         "from" if path == "/v1/usage" => (moment(), "From this minute on.", json!(MOMENT)),
         "to" if path == "/v1/usage" => (moment(), "Before this moment.", Value::Null),
@@ -113,6 +120,8 @@ fn path(path: &str, name: &str) -> Option<Known> {
         ("/v1/departments/", "dep", DEPARTMENT),
         ("/v1/events/", "evt", "evt_01KDVFA1548CR9TPWA4RSS4BJ9"),
         ("/v1/webhooks/", "whk", "whk_01KDVFA15R8CR9TPWA4RSS4BJA"),
+        ("/v1/replays/", "rpl", REPLAY),
+        ("/v1/deliveries/", "dlv", "dlv_01KDVFA16B8CR9TPWA4RSS4BJB"),
     ];
     let kind = kinds.iter().find(|(start, ..)| path.starts_with(start));
     match (name, kind) {

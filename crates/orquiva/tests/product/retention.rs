@@ -109,7 +109,7 @@ async fn an_event_that_waits_to_be_delivered_stays_and_goes_with_its_deliveries(
             "the second was not delivered yet, and the third follows it"
         );
         let deliveries = acme.get("/v1/deliveries").await.body["data"].as_array().unwrap().len();
-        assert_eq!(deliveries, 2, "the deliveries of what is gone are gone");
+        assert_eq!(deliveries, 1, "what arrived, and the deliveries of what is gone, are gone");
         orq.work().await;
         assert_eq!(receiver.got().len(), 4);
         orq.worker.sweep().await.unwrap();
@@ -140,6 +140,43 @@ async fn a_long_log_goes_in_pieces_and_only_its_own_companys() {
         assert!(sequences(&acme, "").await.is_empty());
         assert_eq!(acme.get("/v1/events").await.body["nextAfter"], json!(451));
         assert_eq!(sequences(&other, "after=0").await, [1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deliveries_that_arrived_leave_the_log_before_their_events_and_no_others() {
+    on_both(async |orq| {
+        let mut acme = orq.company_on("acme", Plan::Free, Scopes::all()).await;
+        let receiver = Receiver::start().await;
+        acme.subscribe(&receiver, &["employee.created"]).await;
+        acme.hire("Ana Ruiz").await;
+        orq.work().await;
+        receiver.will_fail(1);
+        acme.hire("Luis Gil").await;
+        orq.work().await;
+        let gone = Receiver::start().await;
+        gone.will_answer(&[(410, &[])]);
+        acme.subscribe(&gone, &["employee.created"]).await;
+        acme.hire("Eva Sanz").await;
+        orq.work().await;
+        let states = async |acme: &Caller<'_>| {
+            let data = acme.get("/v1/deliveries").await.body["data"].as_array().unwrap().clone();
+            let mut states: Vec<_> =
+                data.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect();
+            states.sort();
+            states
+        };
+        let before = states(&acme).await;
+        pass(&orq, &mut acme, 6).await;
+        assert_eq!(states(&acme).await, before, "not yet");
+        pass(&orq, &mut acme, 1).await;
+        orq.clock.advance(1);
+        orq.worker.sweep().await.unwrap();
+        let kept: Vec<_> = before.into_iter().filter(|state| state != "delivered").collect();
+        assert_eq!(kept, ["failed", "waiting"]);
+        assert_eq!(states(&acme).await, kept, "what did not arrive stays as long as its event");
+        assert_eq!(sequences(&acme, "").await, [1, 2, 3], "and the events stay");
     })
     .await;
 }

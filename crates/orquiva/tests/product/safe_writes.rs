@@ -12,11 +12,36 @@ const NONE: Value = Value::Null;
 async fn all(acme: &Caller<'_>) -> Vec<Value> {
     acme.orq.work().await;
     let mut all = Vec::new();
-    let lists = ["employees", "departments", "custom-fields", "webhooks", "events?limit=200", "deliveries"];
+    let lists = [
+        "employees",
+        "departments",
+        "custom-fields",
+        "webhooks",
+        "events?limit=200",
+        "deliveries",
+        "replays",
+    ];
     for path in lists.map(|list| format!("/v1/{list}")) {
         all.push(acme.get(&path).await.body);
     }
     all
+}
+
+/// A delivery that waits for its second attempt, of an endpoint that is well again, and a replay to it that goes on as
+/// soon as the time does.
+async fn one_waiting(acme: &Caller<'_>, receiver: &Receiver) -> (String, String) {
+    receiver.will_fail(2);
+    let webhook = acme.subscribe(receiver, &["employee.created"]).await;
+    acme.hire("Eva Mora").await;
+    acme.orq.work().await;
+    let delivery = acme.get("/v1/deliveries?limit=1").await.body["data"][0]["id"].clone();
+    acme.hire("Sara Mora").await;
+    acme.hire("Rosa Mora").await;
+    acme.orq.work().await;
+    let path = format!("/v1/webhooks/{}/replay", webhook["id"].as_str().unwrap());
+    let asked = json!({ "from": "2026-01-01T00:00:00Z", "state": "all", "ratePerSecond": 1 });
+    let replay = acme.post(&path, &asked).await.body["id"].clone();
+    (delivery.as_str().unwrap().to_owned(), replay.as_str().unwrap().to_owned())
 }
 
 /// An employee's id, and an endpoint's.
@@ -27,7 +52,13 @@ async fn one_of_each(acme: &Caller<'_>) -> (String, String) {
 }
 
 /// Every write, in an order in which each is accepted: method, path, body, and the status of its answer.
-fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, String, Value, u16)> {
+fn writes(
+    employee: &str,
+    department: &str,
+    webhook: &str,
+    delivery: &str,
+    replay: &str,
+) -> Vec<(Method, String, Value, u16)> {
     let (post, put, patch, delete) = (Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let eva = json!({ "fullName": "Eva Gil", "email": "eva@acme.test", "department": "Ventas" });
     let item = json!({ "fullName": "Luis Rey", "email": "luis@acme.test" });
@@ -35,6 +66,8 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
     let end = json!({ "effectiveDate": "2026-03-01", "reason": "moved away" });
     let [person, department, webhook] =
         [format!("employees/{employee}"), format!("departments/{department}"), format!("webhooks/{webhook}")];
+    let retry = format!("deliveries/{delivery}/retry");
+    let (again, cancel) = (format!("{webhook}/replay"), format!("replays/{replay}/cancel"));
     let end_path = format!("{person}/terminate");
     let return_path = format!("{person}/rehire");
     let by_ref = "employees/by-ref/sap/7";
@@ -60,6 +93,9 @@ fn writes(employee: &str, department: &str, webhook: &str) -> Vec<(Method, Strin
         (&patch, department.as_str(), json!({ "code": "OPS" }), 200),
         (&delete, department.as_str(), NONE, 204),
         (&post, "webhooks", hook, 201),
+        (&post, retry.as_str(), NONE, 202),
+        (&post, again.as_str(), json!({ "from": "2026-01-01T00:00:00Z", "state": "all" }), 202),
+        (&post, cancel.as_str(), NONE, 200),
         (&patch, webhook.as_str(), json!({ "status": "paused", "ordered": true, "ed25519": true }), 200),
         (&post, rotation.as_str(), json!({ "overlapHours": 2 }), 200),
         (&post, trial.as_str(), json!({}), 202),
@@ -76,7 +112,9 @@ async fn a_dry_run_answers_what_would_be_and_changes_nothing() {
         let (employee, webhook) = one_of_each(&acme).await;
         let ops = acme.post("/v1/departments", &json!({ "name": "Operaciones" })).await;
         let ops = ops.body["id"].as_str().unwrap();
-        for (method, path, body, status) in writes(&employee, ops, &webhook) {
+        let receiver = Receiver::start().await;
+        let (delivery, replay) = one_waiting(&acme, &receiver).await;
+        for (method, path, body, status) in writes(&employee, ops, &webhook, &delivery, &replay) {
             let before = all(&acme).await;
             let dry = acme.write(method.clone(), &format!("{path}?dryRun=true"), &[], &body).await;
             assert_eq!((dry.status, dry.header("dry-run")), (status, "true"), "{method} {path} {}", dry.body);

@@ -24,6 +24,8 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("lane.rs", "claim", "the worker serves all companies"),
     ("lane.rs", "next_due", "the worker serves all companies"),
     ("lane.rs", "take_back", "the worker serves all companies"),
+    ("log.rs", "companies", "housekeeping"),
+    ("progress.rs", "due", "the worker serves all companies"),
     ("token.rs", "revoked", "a node remembers the revoked tokens of all companies"),
     ("token.rs", "forget", "housekeeping"),
     ("usage.rs", "forget", "housekeeping"),
