@@ -2,15 +2,20 @@
 //! means.
 
 pub mod address;
+pub mod ahead;
 pub mod body;
+pub mod breaker;
+pub mod bucket;
 mod filter;
 pub mod head;
 mod headers;
 pub mod key;
 mod new;
 pub mod outcome;
+pub mod pace;
 pub mod replay;
 pub mod signature;
+pub mod slots;
 mod url;
 mod words;
 
