@@ -29,13 +29,14 @@ const PEOPLE: &[&str] = &[
      select company, 'emp_' || {pad:i}, 'Ana Ruiz', 'p' || i || '@example.com', 'p' || i || '@example.com', '' || i,
         case i % 10 when 0 then 'on_leave' else 'active' end, '2026-01-12', 'Comercial', 'full_time',
         'dep_' || {pad:(i % 4)}, '{\"sap\":\"' || i || '\"}', 1, 1767225600000 + i, 1767225600000 + i, 'ana ruiz',
-        ' ana p' || i || ' ruiz' from person",
+        ' ana p' || {pad:i} || ' ruiz' from person",
     "insert into external_ref (company_id, system, value, employee_id)
      select company, 'sap', '' || i, 'emp_' || {pad:i} from person",
     "insert into employee_word (company_id, word, employee_id)
      select company, word, 'emp_' || {pad:i}
        from person cross join (select 0 k, 'ana' word union all select 1, 'ruiz') words",
-    "insert into employee_word (company_id, word, employee_id) select company, 'p' || i, 'emp_' || {pad:i} from person",
+    "insert into employee_word (company_id, word, employee_id)
+     select company, 'p' || {pad:i}, 'emp_' || {pad:i} from person",
 ];
 
 impl Crowd {

@@ -15,8 +15,8 @@ const FEW: u64 = 10_000;
 /// Companies that are read, evenly spread over all.
 const READ: usize = 64;
 
-/// Most reads of the one large company, which has the rate of any other.
-const MOST_OF_ONE: u64 = 700;
+/// Reads of the one large company, of each kind: its plan lets 10,000 requests through in a minute, whatever it is asked.
+const OF_ONE: u64 = 1_500;
 
 /// What is read: its name, and the path for the person with a number and an id.
 type Read = (&'static str, fn(number: &str, id: &str) -> String);
@@ -25,7 +25,7 @@ const READS: &[Read] = &[
     ("get", |_, id| format!("/v1/employees/{id}")),
     ("list 50", |_, _| "/v1/employees?limit=50".to_owned()),
     ("filtered list", |_, _| "/v1/employees?department=Ventas&status=on_leave&limit=10".to_owned()),
-    ("q, one person", |number, _| format!("/v1/employees?q=p{number}")),
+    ("q, one person", |number, _| format!("/v1/employees?q=p{number:0>26}")),
     ("q, a common word", |_, _| "/v1/employees?q=ana&limit=10".to_owned()),
     ("by reference", |number, _| format!("/v1/employees/by-ref/sap/{number}")),
 ];
@@ -43,15 +43,18 @@ pub(crate) async fn growth(place: &Place, pace: Pace, people: u64) -> anyhow::Re
         let large = many.large.as_ref().context("a large company")?;
         let large_requests = requests(&many, &[large], *read).await?;
         let mut series = [Series::default(), Series::default(), Series::default()];
-        for _ in 0..pace.rounds {
+        for round in 0..pace.rounds {
             for (at, (crowd, requests, most)) in [
                 (&few, &few_requests, u64::MAX),
                 (&many, &many_requests, u64::MAX),
-                (&many, &large_requests, MOST_OF_ONE),
+                (&many, &large_requests, OF_ONE),
             ]
             .into_iter()
             .enumerate()
             {
+                if most == OF_ONE && round > 0 {
+                    continue;
+                }
                 series[at].push(sample(place, pace, crowd, requests, most).await?);
             }
             let [least, all, one] = [0, 1, 2].map(|at| grouped(series[at].last_rate()));

@@ -81,7 +81,7 @@ async fn of_hires_at_once_each_ends_as_if_it_had_come_alone() {
         for round in 0..3 {
             let mut hires = Vec::new();
             for number in 0..40 {
-                let names = ["Ventas", "VENTAS", "Compras", "Compras ", "I+D"];
+                let names = ["Ventas", "VENTAS", "Compras", "COMPRAS", "I+D"];
                 let department = format!("{}{}", names[number % names.len()], if number < 20 { "" } else { " Sur" });
                 let email = format!("p{round}.{number}@acme.test");
                 let mut body = json!({ "fullName": "Eva Gil", "email": email, "department": department });
