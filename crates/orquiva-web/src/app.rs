@@ -9,6 +9,7 @@ use orquiva_core::dpop::Proof;
 use orquiva_core::id::{ClientId, CompanyId, Mint};
 use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
+use orquiva_core::webhook::address::Reach;
 use orquiva_core::{Chance, Clock, Code, Timestamp};
 use orquiva_store::Store;
 use tokio::sync::Notify;
@@ -39,8 +40,8 @@ pub struct Parts {
     pub routed: Arc<Notify>,
     /// Where clients reach us, without a slash at the end.
     pub public_url: String,
-    /// Whether webhooks may go to plain `http` and inner networks.
-    pub allow_private_webhooks: bool,
+    /// What webhooks may reach.
+    pub reach: Reach,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Networks,
     /// How often tokens may be asked for.

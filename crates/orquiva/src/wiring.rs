@@ -127,7 +127,7 @@ impl Base {
             wake: wake.clone(),
             routed: routed.clone(),
             public_url,
-            allow_private_webhooks: egress.reach.is_everything(),
+            reach: egress.reach.clone(),
             trusted_proxies,
             token_limits,
         });

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::address::Reach;
 use super::filter::Filter;
 use super::headers::Headers;
 use super::url::WebhookUrl;
@@ -61,12 +62,12 @@ pub struct NewWebhook {
 
 impl NewWebhook {
     /// Reads what a client sent to create an endpoint.
-    pub fn parse(body: &Value, allow_private: bool) -> Result<Self, Vec<FieldError>> {
-        read(body, None, allow_private)
+    pub fn parse(body: &Value, reach: &Reach) -> Result<Self, Vec<FieldError>> {
+        read(body, None, reach)
     }
 
     /// Reads what `former` becomes under a merge patch (RFC 7396).
-    pub fn patched(former: &Self, patch: &Value, allow_private: bool) -> Result<Self, Vec<FieldError>> {
+    pub fn patched(former: &Self, patch: &Value, reach: &Reach) -> Result<Self, Vec<FieldError>> {
         let refused = |name: &str| match name {
             known if super::WRITABLE.contains(&known) => None,
             known if super::READ_ONLY.contains(&known) => Some(Fault::ReadOnly),
@@ -74,7 +75,7 @@ impl NewWebhook {
         };
         let mut whole = json!(former);
         whole["headers"] = former.headers.spelt_like(patch.get("headers"));
-        field::patched(whole, patch, refused, |whole| read(whole, Some(former), allow_private))
+        field::patched(whole, patch, refused, |whole| read(whole, Some(former), reach))
     }
 
     /// Whether a patch may have asked for deliveries to an endpoint that had none.
@@ -83,15 +84,11 @@ impl NewWebhook {
     }
 }
 
-fn read(
-    body: &Value,
-    former: Option<&NewWebhook>,
-    allow_private: bool,
-) -> Result<NewWebhook, Vec<FieldError>> {
+fn read(body: &Value, former: Option<&NewWebhook>, reach: &Reach) -> Result<NewWebhook, Vec<FieldError>> {
     let mut fields = Fields::of(body)?;
     fields.read_only(super::READ_ONLY);
     let kept = former.map(|former| former.headers.clone()).unwrap_or_default();
-    let url = fields.need("url", |value| WebhookUrl::parse(string(value)?, allow_private));
+    let url = fields.need("url", |value| WebhookUrl::parse(string(value)?, reach));
     let events = events(&mut fields);
     let description = fields.take("description", line(500));
     let filter = fields.object("filter", Filter::read).flatten();
@@ -208,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(body: &Value) -> Result<NewWebhook, Vec<(String, &'static str)>> {
-        NewWebhook::parse(body, false).map_err(own)
+        NewWebhook::parse(body, &Reach::default()).map_err(own)
     }
 
     fn own(faults: Vec<FieldError>) -> Vec<(String, &'static str)> {
@@ -286,7 +283,7 @@ mod tests {
             whole[name] = value;
         }
         let former = read(&whole).expect("valid");
-        let patched = |patch: Value| NewWebhook::patched(&former, &patch, false);
+        let patched = |patch: Value| NewWebhook::patched(&former, &patch, &Reach::default());
         assert_eq!(json!(patched(json!({})).expect("valid")), json!(former));
         let patch = json!({
             "filter": { "data.status": null }, "headers": { "x-TEAM": null }, "payload": null, "retrySchedule": null,
@@ -311,7 +308,7 @@ mod tests {
     #[test]
     fn only_the_server_disables() {
         let mut former = read(&minimal()).expect("valid");
-        assert!(NewWebhook::patched(&former, &json!({ "status": "disabled" }), false).is_err());
+        assert!(NewWebhook::patched(&former, &json!({ "status": "disabled" }), &Reach::default()).is_err());
         former.status = Status::Disabled;
         for (patch, status) in [
             (json!({}), Status::Disabled),
@@ -319,7 +316,11 @@ mod tests {
             (json!({ "status": "paused" }), Status::Paused),
             (json!({ "status": "enabled" }), Status::Enabled),
         ] {
-            assert_eq!(NewWebhook::patched(&former, &patch, false).expect("valid").status, status, "{patch}");
+            assert_eq!(
+                NewWebhook::patched(&former, &patch, &Reach::default()).expect("valid").status,
+                status,
+                "{patch}"
+            );
         }
     }
 

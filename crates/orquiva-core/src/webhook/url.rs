@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::address;
+use super::address::Reach;
 use crate::field::Fault;
 
 /// An address to which webhooks may go, as far as its text tells; its resolved addresses are checked
@@ -11,22 +11,22 @@ use crate::field::Fault;
 pub struct WebhookUrl(String);
 
 impl WebhookUrl {
-    /// Reads an `https` address without user and fragment. With `allow_private` plain `http`
-    /// and inner networks are accepted too.
-    pub fn parse(text: &str, allow_private: bool) -> Result<Self, Fault> {
+    /// Reads an `https` address without user and fragment that leads to where webhooks may go; plain `http` too, if they
+    /// may go everywhere.
+    pub fn parse(text: &str, reach: &Reach) -> Result<Self, Fault> {
         let url = url::Url::parse(text).map_err(|_| Fault::InvalidUrl)?;
         let plain = !url.username().is_empty() || url.password().is_some() || url.fragment().is_some();
-        let scheme = url.scheme() == "https" || (allow_private && url.scheme() == "http");
+        let scheme = url.scheme() == "https" || (reach.is_everything() && url.scheme() == "http");
         if plain || !scheme || text.len() > 2048 || text.chars().any(char::is_control) {
             return Err(Fault::InvalidUrl);
         }
-        let public = match url.host() {
-            Some(url::Host::Ipv4(ip)) => address::is_public(ip.into()),
-            Some(url::Host::Ipv6(ip)) => address::is_public(ip.into()),
-            Some(url::Host::Domain(name)) => address::is_public_name(name),
+        let admitted = match url.host() {
+            Some(url::Host::Ipv4(ip)) => reach.admits(ip.into()),
+            Some(url::Host::Ipv6(ip)) => reach.admits(ip.into()),
+            Some(url::Host::Domain(name)) => reach.admits_name(name),
             None => return Err(Fault::InvalidUrl),
         };
-        match public || allow_private {
+        match admitted {
             true => Ok(Self(url.into())),
             false => Err(Fault::PrivateAddress),
         }
@@ -52,6 +52,7 @@ impl Serialize for WebhookUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Networks;
 
     #[test]
     fn only_complete_public_addresses_pass() {
@@ -70,10 +71,24 @@ mod tests {
             ("https://169.254.169.254/latest/meta-data", Some("private_address")),
             ("https://localhost/", Some("private_address")),
         ] {
-            let read = WebhookUrl::parse(url, false);
+            let read = WebhookUrl::parse(url, &Reach::default());
             assert_eq!(read.as_ref().err().map(Fault::code), fault, "{url}");
         }
-        assert!(WebhookUrl::parse("http://127.0.0.1:3000/hook", true).is_ok());
-        assert!(WebhookUrl::parse("http://user@127.0.0.1:3000/hook", true).is_err());
+        let everything = Reach::new(true, Networks::default());
+        assert!(WebhookUrl::parse("http://127.0.0.1:3000/hook", &everything).is_ok());
+        assert!(WebhookUrl::parse("http://user@127.0.0.1:3000/hook", &everything).is_err());
+    }
+
+    #[test]
+    fn an_inner_network_that_the_operator_opens_is_admitted_and_no_other() {
+        let lab = Reach::new(false, "10.20.0.0/16".parse().expect("networks"));
+        for (url, fault) in [
+            ("https://10.20.3.4/hook", None),
+            ("https://hooks.lan/hook", None),
+            ("https://10.21.3.4/hook", Some("private_address")),
+            ("http://10.20.3.4/hook", Some("invalid_url")),
+        ] {
+            assert_eq!(WebhookUrl::parse(url, &lab).err().map(|fault| fault.code()), fault, "{url}");
+        }
     }
 }

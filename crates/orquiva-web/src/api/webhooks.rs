@@ -48,7 +48,7 @@ pub(super) async fn create(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
-    let new = NewWebhook::parse(&body.json, app.allow_private_webhooks).map_err(Problem::fields)?;
+    let new = NewWebhook::parse(&body.json, &app.reach).map_err(Problem::fields)?;
     if new.sensitive {
         caller.must(Scope::EmployeesSensitiveRead)?;
     }
@@ -168,7 +168,7 @@ pub(super) async fn change(
         if !expected.holds(&before.etag()) {
             return Err(Code::PreconditionFailed.into());
         }
-        let shape = NewWebhook::patched(&before.shape, &patch, own.allow_private_webhooks);
+        let shape = NewWebhook::patched(&before.shape, &patch, &own.reach);
         let shape = shape.map_err(Problem::fields)?;
         if shape.sensitive {
             owner.must(Scope::EmployeesSensitiveRead)?; // or its events could be led to where they may be seen
