@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use crate::ledger::Ledger;
 use crate::load::{Connection, Done, Fill, Hires, Load, request};
 use crate::machine::Meter;
+use crate::open_loop::hires_in;
 use crate::postgres::Postgres;
 use crate::server::{Account, Database, Server, create_accounts, fetch_tokens};
 
@@ -28,6 +29,9 @@ const EMPLOYEES: usize = 60;
 /// Companies with one endpoint, and with ten.
 const WITH_ONE: usize = 16;
 const WITH_TEN: usize = 16;
+
+/// Companies in which latencies are measured: one, and five more for a greater pace.
+const QUIET: usize = 6;
 
 /// How long and how often.
 #[derive(Clone, Copy)]
@@ -57,7 +61,8 @@ pub(crate) struct Companies {
     pub(crate) bursts: Vec<Account>,
     pub(crate) with_one: Vec<Account>,
     pub(crate) with_ten: Vec<Account>,
-    pub(crate) quiet: Account,
+    /// One that hires at an easy pace, and those that do so five times as fast together.
+    pub(crate) quiet: Vec<Account>,
 }
 
 /// Everything that a scenario works with.
@@ -69,14 +74,22 @@ pub(crate) struct Bench {
     pub(crate) companies: Companies,
     pub(crate) ledger: Ledger,
     /// The number of the next hire.
-    number: Arc<AtomicU64>,
+    pub(crate) number: Arc<AtomicU64>,
+}
+
+impl Place {
+    /// Whose CPU time counts as the product's: this server's, and that of PostgreSQL's processes on this machine.
+    pub(crate) fn meter(&self, server: u32) -> Meter {
+        let postmaster = self.postgres.as_ref().and_then(|postgres| postgres.postmaster);
+        Meter { servers: [server].into_iter().chain(postmaster).collect(), generators: Vec::new() }
+    }
 }
 
 impl Bench {
     /// Makes the companies and their first employees, and starts the server.
     pub(crate) async fn set_up(place: Place, pace: Pace) -> anyhow::Result<Self> {
         let database = Database::make(&place).await?;
-        let count = MANY + pace.rounds + WITH_ONE + WITH_TEN + 1;
+        let count = MANY + pace.rounds + WITH_ONE + WITH_TEN + QUIET;
         let mut accounts = create_accounts(&database.open().await?, count).await?;
         let server = Server::start(&place.program, &database).await?;
         fetch_tokens(server.at, &mut accounts).await?;
@@ -87,7 +100,7 @@ impl Bench {
             bursts: take(pace.rounds),
             with_one: take(WITH_ONE),
             with_ten: take(WITH_TEN),
-            quiet: take(1).pop().context("an account")?,
+            quiet: take(QUIET),
         };
         let (ledger, number) = (Ledger::default(), Arc::default());
         let mut bench = Self { pace, place, server, database, companies, ledger, number };
@@ -115,25 +128,12 @@ impl Bench {
 
     /// The next request of each of these companies in turn.
     pub(crate) fn hires_in(&self, accounts: &[Account]) -> Fill {
-        let hires: Vec<_> = accounts.iter().map(|account| Hires::of(&account.token)).collect();
-        let number = self.number.clone();
-        Arc::new(move |_, out| {
-            let number = number.fetch_add(1, Ordering::Relaxed);
-            hires[number as usize % hires.len()].write(number, out);
-        })
+        hires_in(accounts, self.number.clone())
     }
 
     /// The number of the next hire.
     pub(crate) fn next_number(&self) -> u64 {
         self.number.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// The next hire alone, and its number.
-    pub(crate) fn next_hire(&self, hires: &Hires) -> (u64, Vec<u8>) {
-        let number = self.next_number();
-        let mut request = Vec::new();
-        hires.write(number, &mut request);
-        (number, request)
     }
 
     /// Hires in a closed loop, and writes down what was acknowledged.
@@ -162,10 +162,9 @@ impl Bench {
         self.companies.many[..LISTED].iter().map(list).collect()
     }
 
-    /// Whose CPU time counts as the product's: the server's, and that of PostgreSQL's processes on this machine.
+    /// What the server uses.
     pub(crate) fn meter(&self) -> Meter {
-        let postmaster = self.place.postgres.as_ref().and_then(|postgres| postgres.postmaster);
-        Meter { servers: [self.server.id()].into_iter().chain(postmaster).collect(), generators: Vec::new() }
+        self.place.meter(self.server.id())
     }
 
     /// Waits until every event has its place.

@@ -41,6 +41,12 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        drop(self.child.kill()); // it may be dead already
+        drop(self.child.wait());
+    }
+
     /// Asks it to end and waits; a second time does nothing.
     pub(crate) fn stop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {

@@ -1,22 +1,29 @@
 //! Orquiva's benchmarks: the real server over loopback HTTP, on both engines, each figure beside what the machine
 //! could do at best in the same run, and a ledger at the end that says whether anything was lost.
 
+mod backlog;
 mod bare;
 mod batches;
 mod bench;
 mod child;
 mod crowd;
 mod growth;
+mod kills;
+mod lab;
 mod ledger;
 mod load;
 mod machine;
+mod open_loop;
+mod poster;
 mod postgres;
 mod receipts;
 mod receiver;
 mod rows;
 mod scenarios;
 mod server;
+mod statements;
 mod table;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -53,6 +60,15 @@ struct Cli {
     /// Only how reads grow: over so many people in companies of 100, and in one of a tenth of them (a million: minutes)
     #[arg(long, value_name = "PEOPLE", value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
     growth: Option<u64>,
+    /// Deliveries that wait for a dead endpoint in the scenario `pending`; the figure to judge by is 1000000
+    #[arg(long, default_value_t = 20_000)]
+    pending: usize,
+    /// How often the server is killed in the scenario `kills`
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
+    /// Go through the scenarios with a debug build, whose figures mean nothing
+    #[arg(long, hide = true)]
+    unmeasured: bool,
     /// Write the table into this file instead of printing it
     #[arg(long)]
     out: Option<PathBuf>,
@@ -67,6 +83,12 @@ enum Task {
     /// The receiver of webhooks
     #[command(hide = true)]
     Receiver { ports: usize },
+    /// Receivers that misbehave
+    #[command(hide = true)]
+    Hostile { manners: String },
+    /// The client that only signs and posts
+    #[command(hide = true)]
+    LimitPost { ports: String },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,7 +105,7 @@ enum Scenario {
     Get,
     /// GET /v1/employees?limit=50
     List,
-    /// How soon a hire is answered and received, at 100 a second
+    /// How soon a hire is answered and received, at 100 and at 500 a second
     Latency,
     /// POST /v1/employees, in many companies and in one
     Hire,
@@ -93,6 +115,18 @@ enum Scenario {
     Receipt,
     /// Memory, and time to start
     Memory,
+    /// One of ten endpoints takes requests and never answers
+    Hang,
+    /// Receivers that misbehave in every way there is, beside healthy ones
+    Hostile,
+    /// Deliveries that wait for a dead endpoint (--pending)
+    Pending,
+    /// More hires than can be delivered
+    Overload,
+    /// kill -9 again and again (--kills)
+    Kills,
+    /// SQL statements a delivery (PostgreSQL started for the run, and only if it is asked for by name)
+    Statements,
 }
 
 fn main() -> ExitCode {
@@ -112,14 +146,18 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<bool> {
     let mut runtime = match cli.task {
-        Some(Task::LimitHttp { .. }) => tokio::runtime::Builder::new_multi_thread(),
+        Some(Task::LimitHttp { .. } | Task::LimitPost { .. }) => tokio::runtime::Builder::new_multi_thread(),
         // One thread makes the load, and one receives: that is cheaper than two that share the work.
-        Some(Task::Receiver { .. }) | None => tokio::runtime::Builder::new_current_thread(),
+        Some(Task::Receiver { .. } | Task::Hostile { .. }) | None => {
+            tokio::runtime::Builder::new_current_thread()
+        }
     };
     let runtime = runtime.enable_all().build()?;
     match cli.task {
         Some(Task::LimitHttp { length }) => runtime.block_on(bare::serve(length)).map(|()| true),
         Some(Task::Receiver { ports }) => runtime.block_on(receiver::run(ports)).map(|()| true),
+        Some(Task::Hostile { ref manners }) => runtime.block_on(trouble::serve(manners)).map(|()| true),
+        Some(Task::LimitPost { ref ports }) => runtime.block_on(poster::run(ports)).map(|()| true),
         None => runtime.block_on(async {
             tokio::select! {
                 measured = measure(&cli) => measured,
@@ -143,7 +181,7 @@ async fn asked_to_stop() -> anyhow::Result<()> {
 /// Measures what was asked for; whether every ledger balances.
 async fn measure(cli: &Cli) -> anyhow::Result<bool> {
     let (folder, target) = folders()?;
-    let program = build_server(&folder)?;
+    let program = build_server(&folder, cli.unmeasured)?;
     let mut text = heading(&program, &target)?;
     let mut balances = true;
     let wanted = |engine| cli.only.is_empty() || cli.only.contains(&engine);
@@ -152,7 +190,7 @@ async fn measure(cli: &Cli) -> anyhow::Result<bool> {
         balances &= measure_engine(cli, place, &format!("SQLite {}", rusqlite::version()), &mut text).await?;
     }
     if wanted(Engine::Postgres) {
-        match Postgres::open(&target).await? {
+        match Postgres::open(&target, cli.scenario.contains(&Scenario::Statements)).await? {
             Some(postgres) => {
                 let postgres = Rc::new(postgres);
                 let title = format!("PostgreSQL {}", postgres.version);
@@ -172,13 +210,18 @@ async fn measure(cli: &Cli) -> anyhow::Result<bool> {
 }
 
 /// The server beside this program. Under `cargo run` it is built first, so that it is never an old one.
-fn build_server(folder: &Path) -> anyhow::Result<PathBuf> {
+fn build_server(folder: &Path, unmeasured: bool) -> anyhow::Result<PathBuf> {
     ensure!(
-        !cfg!(debug_assertions),
+        unmeasured || !cfg!(debug_assertions),
         "only a release build is worth measuring: cargo run --release -p orquiva-bench"
     );
     if let Some(cargo) = std::env::var_os("CARGO") {
-        let built = Command::new(cargo).args(["build", "--release", "--quiet", "-p", "orquiva"]).status()?;
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "-p", "orquiva"]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        let built = command.status()?;
         ensure!(built.success(), "the server cannot be built: cargo build --release -p orquiva");
     }
     let program = folder.join("orquiva");
@@ -214,6 +257,13 @@ async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String)
             Scenario::Batch => batches::batch(bench).await,
             Scenario::Receipt => receipts::receipts(bench).await,
             Scenario::Memory => scenarios::memory_and_start(bench).await,
+            Scenario::Hang => trouble::hang(bench).await,
+            Scenario::Hostile => trouble::hostile(bench).await,
+            Scenario::Pending => backlog::pending(bench, cli.pending).await,
+            Scenario::Overload => backlog::overload(bench).await,
+            Scenario::Kills => kills::kills(bench, cli.kills).await,
+            Scenario::Statements if cli.scenario.is_empty() => Ok(Vec::new()),
+            Scenario::Statements => statements::statements(bench).await,
         };
         let failed = || format!("{title}: {scenario:?} failed. {}", bench.complaints().join("\n"));
         rows.extend(measured.with_context(failed)?);

@@ -31,7 +31,8 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Finds the server, or starts one below `target`; nothing if PostgreSQL is not installed.
-    pub(crate) async fn open(target: &Path) -> anyhow::Result<Option<Self>> {
+    /// With `counting` it counts its statements, which costs something.
+    pub(crate) async fn open(target: &Path, counting: bool) -> anyhow::Result<Option<Self>> {
         let programs = programs();
         if let Ok(named) = std::env::var("ORQUIVA_BENCH_POSTGRES") {
             let url = named.parse().context("ORQUIVA_BENCH_POSTGRES is no URL")?;
@@ -39,7 +40,7 @@ impl Postgres {
         }
         let Some(found) = &programs else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("bench-postgres-").tempdir_in(target)?;
-        let (server, url) = start(found, folder.path())?;
+        let (server, url) = start(found, folder.path(), counting)?;
         let mut server = Process::new(server, "INT");
         for _ in 0..300 {
             if tokio_postgres::connect(url.as_str(), NoTls).await.is_ok() {
@@ -134,7 +135,7 @@ pub(crate) async fn client(url: &Url) -> anyhow::Result<tokio_postgres::Client> 
 }
 
 /// Starts a server on a free port of this machine.
-fn start(programs: &Path, folder: &Path) -> anyhow::Result<(std::process::Child, Url)> {
+fn start(programs: &Path, folder: &Path, counting: bool) -> anyhow::Result<(std::process::Child, Url)> {
     let id = Command::new("id").arg("-u").output().context("id cannot be run")?;
     let as_root = id.stdout.trim_ascii() == b"0";
     if as_root {
@@ -151,6 +152,14 @@ fn start(programs: &Path, folder: &Path) -> anyhow::Result<(std::process::Child,
     server.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port]);
     for setting in ["unix_socket_directories=", "shared_buffers=512MB", "max_connections=200"] {
         server.args(["-c", setting]);
+    }
+    if counting {
+        server.args([
+            "-c",
+            "shared_preload_libraries=pg_stat_statements",
+            "-c",
+            "pg_stat_statements.max=10000",
+        ]);
     }
     let log = std::fs::File::create(folder.join("log"))?;
     let server = server.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log).current_dir(folder);

@@ -14,6 +14,7 @@ use orquiva::settings::Data;
 use orquiva::wiring::Base;
 use orquiva_core::{Plan, Scopes};
 use rusqlite::OpenFlags;
+use serde_json::json;
 use tempfile::TempDir;
 use url::Url;
 
@@ -86,6 +87,11 @@ impl Database {
     /// Waits until no row of a table is left that is `so`: what the server still does in the background belongs
     /// to what was asked of it, and must not disturb what comes next.
     pub(crate) async fn settle(&self, table: &str, so: &str) -> anyhow::Result<()> {
+        self.settle_within(table, so, Duration::from_secs(60)).await
+    }
+
+    /// The same for what takes longer.
+    pub(crate) async fn settle_within(&self, table: &str, so: &str, time: Duration) -> anyhow::Result<()> {
         let any = format!("select count(*) from (select 1 from {table} where {so} limit 1) one");
         let start = now();
         loop {
@@ -94,7 +100,7 @@ impl Database {
             if self.count(&any).await? == 0 {
                 return Ok(());
             }
-            ensure!(start.elapsed() < Duration::from_secs(60), "after a minute {table} still has rows: {so}");
+            ensure!(start.elapsed() < time, "after {} s {table} still has rows: {so}", time.as_secs());
         }
     }
 }
@@ -144,6 +150,11 @@ impl Server {
         self.process.id()
     }
 
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(&mut self) {
         self.process.stop();
@@ -181,6 +192,14 @@ impl Account {
             self.client_id, self.secret
         );
         request("POST", "/oauth/token", "", "application/x-www-form-urlencoded", &form)
+    }
+
+    /// Creates an endpoint that is told of hires; its id.
+    pub(crate) async fn subscribe(&self, at: SocketAddr, url: &str) -> anyhow::Result<String> {
+        let body = json!({ "url": url, "events": ["employee.created"] }).to_string();
+        let create = request("POST", "/v1/webhooks", &self.token, "application/json", &body);
+        let created = Connection::open(at).await?.call(&create, 201).await?;
+        created["id"].as_str().map(str::to_owned).context("the endpoint has no id")
     }
 }
 
