@@ -23,7 +23,7 @@ fn impatient(authority: &Authority) -> Egress {
     Egress {
         reach: Reach::new(true, Networks::default()),
         authorities: vec![authority.certificate()],
-        times: Times { connect: millis(400), secure: millis(400), whole: millis(1000) },
+        times: Times { connect: millis(1000), secure: millis(1500), whole: millis(2000) },
         lookup: Lookup::by(|_| Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })),
         ..Egress::default()
     }
