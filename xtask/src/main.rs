@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     ("test", Run::test),
     ("demo", Run::demo),
     ("clients", Run::clients),
+    ("contract", Run::contract),
 ];
 
 /// One run of the steps, and what it has started.
@@ -142,10 +143,51 @@ impl Run {
         Ok(())
     }
 
+    /// The API's description with the tools of those who use it, and a running server held against it, on both engines.
+    fn contract(&mut self) -> anyhow::Result<()> {
+        tools::need("npm", "npm")?;
+        let folder = self.root.join("tests/contract");
+        let mut npm = Command::new("npm");
+        self.watch.run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+        let python = self.python(&folder.join("requirements.txt"))?;
+        let on_postgres = self.postgres()?.fresh_database("contract")?;
+        for (what, database) in [("document", None), ("server", None), ("server", Some(on_postgres))] {
+            let mut contract = Command::new(&python);
+            contract.arg(folder.join("contract.py")).arg(what).env("ORQUIVA_BINARY", self.program()?);
+            self.watch.run(with_database(&mut contract, database))?;
+        }
+        Ok(())
+    }
+
+    /// A Python that has what `requirements` names, kept beside what is built.
+    fn python(&mut self, requirements: &Path) -> anyhow::Result<PathBuf> {
+        tools::need("python3", "python3")?;
+        let folder = self.target().join("python");
+        let python = folder.join("bin/python");
+        let make = |folder: &Path| {
+            let mut make = Command::new("python3");
+            make.args(["-m", "venv"]).arg(folder);
+            make
+        };
+        if !python.exists() && self.watch.run(&mut make(&folder)).is_err() {
+            tools::install("python3-venv")?;
+            self.watch.run(&mut make(&folder))?;
+        }
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        self.watch.run(pip.arg(requirements))?;
+        Ok(python)
+    }
+
+    /// Where things are built.
+    fn target(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(self.root.join("target"), PathBuf::from);
+        self.root.join(target)
+    }
+
     /// The released program.
     fn program(&self) -> anyhow::Result<PathBuf> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(self.root.join("target"), PathBuf::from);
-        let program = self.root.join(target).join("release/orquiva");
+        let program = self.target().join("release/orquiva");
         if !program.exists() {
             bail!("{} is not built: run the step `build` first", program.display());
         }

@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use orquiva_core::{Code, Language};
 
 use crate::problem::Problem;
@@ -24,7 +24,8 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     let Reader(language) = Reader::of(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
+    let problem = response.extensions_mut().remove::<Arc<Problem>>();
+    if let Some(problem) = problem.or_else(|| refused_by_the_framework(&response)) {
         let allow = response.headers_mut().remove(header::ALLOW);
         let rate = std::mem::take(response.headers_mut());
         response = problem.render(id.to_str().unwrap_or_default(), language);
@@ -39,6 +40,15 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// The problem of a request that no handler saw: a path that is not UTF-8 is refused with a text.
+fn refused_by_the_framework(response: &Response) -> Option<Arc<Problem>> {
+    let is_text = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    (response.status() == StatusCode::BAD_REQUEST && is_text).then(|| Arc::new(Code::InvalidRequest.into()))
 }
 
 /// Whoever reads the answer, by the language of their choice.

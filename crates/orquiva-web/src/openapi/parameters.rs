@@ -27,19 +27,19 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "types" => {
             (string(), "Types or patterns of them, parted by commas.", json!("employee.*,department.created"))
         }
-        "department" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
+        "department" => (sought(), "By name; case and accents do not matter.", json!("Ventas")),
         "parentId" => (id("dep"), "Directly under this department.", json!(DEPARTMENT)),
         "replaceWith" => (id("dep"), "The department that takes the place of the removed one.", Value::Null),
-        "name" => (text(100), "By name; case and accents do not matter.", json!("Ventas")),
-        "code" => (text(64), "By code.", json!("VEN")),
+        "name" => (sought(), "By name; case and accents do not matter.", json!("Ventas")),
+        "code" => (sought(), "By code.", json!("VEN")),
         "departmentId" if path == "/v1/employees" => {
             (ids("dep"), "In one of these departments.", json!(DEPARTMENT))
         }
         "managerId" => (ids("emp"), "Who reports directly to one of them.", json!(EMPLOYEE)),
         "status" => (several(Status::ALL), "Who stands so.", json!("active,on_leave")),
         "employmentType" => (several(EmploymentType::ALL), "With this kind of contract.", json!("full_time")),
-        "employeeNumber" => (text(64), "By the number in payroll.", json!("A-0042")),
-        "location" => (text(200), "Who works there.", json!("Madrid")),
+        "employeeNumber" => (sought(), "By the number in payroll.", json!("A-0042")),
+        "location" => (sought(), "Who works there.", json!("Madrid")),
         "email" => (string(), "By work e-mail.", json!("ana@acme.es")),
         "q" => (
             text(200),
@@ -69,9 +69,11 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "force" => {
             (json!({ "type": "boolean" }), "Removes the values that people have of it too.", Value::Null)
         }
-        "externalRef" => {
-            (text(320), "By what another system calls them: `system:value`.", json!("stripe_id:cus_1"))
-        }
+        "externalRef" => (
+            pattern("^[A-Za-z0-9_.-]{1,64}:.+$"),
+            "By what another system calls them: `system:value`.",
+            json!("stripe_id:cus_1"),
+        ),
         "depth" => (
             word(&["direct", "all"]),
             "Whether also those who report to them through others.",
@@ -93,6 +95,11 @@ fn query(path: &str, name: &str) -> Option<Known> {
         _ => return None,
     };
     Some(known)
+}
+
+/// A text to look for: a longer one than there can be is found nowhere.
+fn sought() -> Value {
+    json!({ "type": "string", "minLength": 1 })
 }
 
 /// One or more of these words, parted by commas.

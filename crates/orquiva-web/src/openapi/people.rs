@@ -123,7 +123,7 @@ fn profile() -> Vec<Field> {
 
 /// A value of a field that the company has added.
 pub(super) fn custom_value() -> Value {
-    json!({ "type": ["string", "number", "boolean"] })
+    json!({ "anyOf": [{ "type": "string" }, { "type": "number" }, { "type": "boolean" }] })
 }
 
 /// The fields that are there only for who holds the scope.

@@ -10,6 +10,7 @@ pub(super) fn older(document: &Value) -> Value {
         root.shift_remove("webhooks");
         root.shift_remove("jsonSchemaDialect");
     }
+    older["info"].as_object_mut().map(|info| info.shift_remove("summary"));
     older["openapi"] = "3.0.3".into();
     let license = older["info"]["license"]["name"].clone();
     older["info"]["license"] =
@@ -58,7 +59,9 @@ fn schema(value: &mut Value) {
     if let Some(Value::Array(choices)) = map.get_mut("anyOf") {
         let all = choices.len();
         choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
-        if choices.len() < all {
+        if choices.len() < all && choices.len() > 1 {
+            choices.iter_mut().for_each(|choice| choice["nullable"] = true.into());
+        } else if choices.len() < all {
             let rest = map.shift_remove("anyOf").unwrap_or_default();
             // `nullable` holds only beside a type, and it is objects that have names.
             map.insert("type".to_owned(), "object".into());
@@ -93,6 +96,7 @@ mod tests {
             "properties": {
                 "a": { "anyOf": [{ "$ref": "#/x" }, { "type": "null" }], "examples": [1, 2] },
                 "b": { "const": "x", "type": "string" },
+                "c": { "anyOf": [{ "type": "string" }, { "type": "number" }, { "type": "null" }] },
             },
         });
         schema(&mut new);
@@ -101,6 +105,7 @@ mod tests {
             "properties": {
                 "a": { "example": 1, "type": "object", "allOf": [{ "$ref": "#/x" }], "nullable": true },
                 "b": { "type": "string", "enum": ["x"] },
+                "c": { "anyOf": [{ "type": "string", "nullable": true }, { "type": "number", "nullable": true }] },
             },
             "nullable": true,
         });

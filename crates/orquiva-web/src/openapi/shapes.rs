@@ -80,6 +80,10 @@ pub(super) fn refer(name: &str) -> Value {
 
 /// The same, or nothing.
 pub(super) fn nullable(mut schema: Value) -> Value {
+    if let Some(choices) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.push(json!({ "type": "null" }));
+        return schema;
+    }
     let Some(kind) = schema.get("type").cloned() else {
         return json!({ "anyOf": [schema, { "type": "null" }] });
     };

@@ -194,6 +194,7 @@ async fn unknown_ids_and_parameters_are_told_apart() {
             200,
             "what is no UTF-8 names no department"
         );
+        assert_eq!(acme.get("/v1/employees/%FF").await.problem(), (400, "invalid_request"));
     })
     .await;
 }
