@@ -194,6 +194,10 @@ pub async fn settle<'s>(
 /// Ends what waits for an endpoint, as `failed` or `cancelled`; nothing is removed.
 pub async fn end_waiting(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
+        sqlite
+        "update delivery indexed by delivery_webhook set state = $3, done_at = $4
+          where company_id = $1 and webhook_id = $2 and state = 'waiting'",
+        postgres
         "update delivery set state = $3, done_at = $4
           where company_id = $1 and webhook_id = $2 and state = 'waiting'"
     );
@@ -219,11 +223,20 @@ pub async fn failed(tx: &Tx, lane: Lane, most: i64) -> Result<i64, StoreError> {
 /// Gives what waits for an endpoint its place in the order of the log, or takes it away.
 pub async fn put_in_order(tx: &Tx, lane: Lane, ordered: bool) -> Result<(), StoreError> {
     let put = sql!(
-        "update delivery set place = (select sequence from event
-                                       where event.company_id = $1 and event.id = delivery.event_id)
+        sqlite
+        "update delivery indexed by delivery_webhook
+            set place = (select sequence from event where event.company_id = $1 and event.id = delivery.event_id)
+          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null",
+        postgres
+        "update delivery
+            set place = (select sequence from event where event.company_id = $1 and event.id = delivery.event_id)
           where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null"
     );
     let free = sql!(
+        sqlite
+        "update delivery indexed by delivery_placed set place = null
+          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null",
+        postgres
         "update delivery set place = null
           where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null"
     );

@@ -361,6 +361,11 @@ pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) 
     lock_routing(tx).await?;
     let log = log(tx, company).await?;
     let oldest = sql!(
+        sqlite
+        "select e.created_at, (select count(*) from delivery d indexed by delivery_event
+                                where d.company_id = $1 and d.event_id = e.id and d.state = 'waiting')
+           from event e where e.company_id = $1 and e.sequence > $2 order by e.sequence limit $3",
+        postgres
         "select e.created_at, (select count(*) from delivery d
                                 where d.company_id = $1 and d.event_id = e.id and d.state = 'waiting')
            from event e where e.company_id = $1 and e.sequence > $2 order by e.sequence limit $3"
@@ -379,6 +384,10 @@ pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) 
     );
     tx.run(attempts, through).await?;
     let deliveries = sql!(
+        sqlite
+        "delete from delivery indexed by delivery_event where company_id = $1 and state <> 'waiting' and event_id in
+            (select id from event where company_id = $1 and sequence <= $2)",
+        postgres
         "delete from delivery where company_id = $1 and state <> 'waiting' and event_id in
             (select id from event where company_id = $1 and sequence <= $2)"
     );

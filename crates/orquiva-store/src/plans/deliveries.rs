@@ -5,9 +5,9 @@ use orquiva_core::id::{EventId, ReplayId, WebhookId};
 use super::{on_both, plan};
 use crate::delivery::log::{self, Filter};
 use crate::replay::part;
-use crate::sql::Sql;
+use crate::sql::{STATEMENTS, Sql};
 use crate::tx::TxEngine;
-use crate::{StoreError, Tx, args};
+use crate::{Arg, StoreError, Tx, args};
 use orquiva_core::Timestamp;
 use orquiva_core::id::CompanyId;
 
@@ -102,6 +102,30 @@ async fn the_log_of_deliveries_is_read_along_an_index_whatever_it_is_narrowed_to
         let steps = plan(&tx).await;
         assert!(steps.iter().any(|step| step.contains("delivery_event")), "{steps:?}");
         assert_walks("what became of events", &steps, true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_statement_goes_through_all_deliveries_of_a_company() {
+    on_both(async |store| {
+        let tx = store.read().await.expect("a connection");
+        if !matches!(tx.0, TxEngine::Sqlite(_)) {
+            return; // it goes by its statistics, of which there are none here
+        }
+        for statement in STATEMENTS.iter().filter(|statement| statement.sqlite().contains("delivery")) {
+            let text = statement.sqlite();
+            let args = (1..=20).take_while(|number| text.contains(&format!("?{number}"))).map(|_| Arg::Null);
+            let args: Vec<_> = args.collect();
+            let explained = Sql::made(format!("explain query plan {text}"));
+            let steps = tx.all(&explained, &args, |row| row.text(3)).await.expect("a plan");
+            let all = [
+                "SEARCH delivery USING PRIMARY KEY (company_id=?)",
+                "SEARCH d USING PRIMARY KEY (company_id=?)",
+                "SCAN delivery",
+            ];
+            assert!(!steps.iter().any(|step| all.contains(&step.as_str())), "{steps:?} in: {text}");
+        }
     })
     .await;
 }

@@ -95,6 +95,59 @@ async fn what_a_caller_may_not_see_is_hidden_in_the_request_and_in_its_echo() {
 }
 
 #[tokio::test]
+async fn whatever_form_an_endpoint_wants_the_log_shows_what_it_got() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        let forms = [("full", "json"), ("thin", "json"), ("full", "cloudevents"), ("thin", "cloudevents")];
+        let mut receivers = Vec::new();
+        for (payload, format) in forms {
+            let receiver = Receiver::start().await;
+            let hook = json!({ "url": receiver.url, "events": ["*"], "payload": payload, "format": format,
+                               "headers": { "Authorization": "Bearer t0ken" } });
+            let id = acme.post("/v1/webhooks", &hook).await.body["id"].as_str().unwrap().to_owned();
+            receivers.push((id, receiver));
+        }
+        acme.hire("Ana Ruiz").await;
+        orq.work().await;
+        for (id, receiver) in receivers {
+            let one = whole(&acme, &listed(&acme, &format!("?webhookId={id}")).await[0]).await;
+            let request = &one["attempts"][0]["request"];
+            let (headers, body) = receiver.got().remove(0);
+            assert_eq!(request["body"], json!(std::str::from_utf8(&body).unwrap()));
+            let kind = headers["content-type"].to_str().unwrap();
+            assert_eq!(request["headers"]["content-type"], json!(kind));
+            assert_eq!(headers["authorization"], "Bearer t0ken");
+            assert_eq!(request["headers"]["authorization"], "***", "it was sent, and is a secret");
+            assert!(!one.to_string().contains("t0ken"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_the_end_of_a_pause_that_the_company_made() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        let receiver = Receiver::start().await;
+        let webhook = acme.subscribe(&receiver, &["employee.created"]).await;
+        acme.hire("Ana Ruiz").await;
+        orq.work().await;
+        let path = format!("/v1/webhooks/{}", webhook["id"].as_str().unwrap());
+        assert_eq!(acme.patch(&path, &json!({ "status": "paused" })).await.status, 200);
+        let arrived = listed(&acme, "").await.remove(0);
+        assert_eq!(retry(&acme, &arrived).await.status, 202);
+        orq.clock.advance(60_000);
+        orq.work().await;
+        assert_eq!(receiver.got().len(), 1);
+        assert_eq!(acme.get(&format!("{path}/health")).await.body["state"], "paused");
+        assert_eq!(acme.patch(&path, &json!({ "status": "enabled" })).await.status, 200);
+        orq.work().await;
+        assert_eq!(receiver.got().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn deliveries_are_found_by_type_time_and_state_page_by_page() {
     on_both(async |orq| {
         let acme = orq.company("acme").await;

@@ -241,6 +241,30 @@ async fn what_failed_what_is_missing_and_what_is_named_are_chosen_apart() {
 }
 
 #[tokio::test]
+async fn a_replay_keeps_to_what_the_endpoint_filters() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        for (name, department) in [("Ana", "Ventas"), ("Luis", "Compras"), ("Eva", "Ventas")] {
+            let hire = json!({ "fullName": name, "email": format!("{name}@acme.test"), "department": department });
+            assert_eq!(acme.post("/v1/employees", &hire).await.status, 201);
+        }
+        orq.work().await;
+        let receiver = Receiver::start().await;
+        let hook = json!({ "url": receiver.url, "events": ["employee.*"], "filter": { "data.department": ["Ventas"] } });
+        let webhook = acme.post("/v1/webhooks", &hook).await.body;
+        let started = replay(&acme, &webhook, "", &json!({ "from": FROM })).await.body;
+        assert_eq!(started["total"], 2);
+        assert_eq!(to_the_end(&orq, &acme, &started).await["delivered"], 2);
+        let names: Vec<_> = receiver.events().iter().map(|event| event["data"]["fullName"].clone()).collect();
+        assert!(names.contains(&json!("Ana")) && names.contains(&json!("Eva")), "{names:?}");
+        let path = format!("/v1/webhooks/{}/health?to=2026-01-02T00:00:00Z", webhook["id"].as_str().unwrap());
+        let report = acme.get(&path).await.body["report"].clone();
+        assert_eq!((&report["events"], &report["confirmed"]), (&json!(2), &json!(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_cancelled_replay_sends_no_more() {
     on_both(async |orq| {
         let acme = orq.company("acme").await;
