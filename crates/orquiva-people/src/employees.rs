@@ -31,7 +31,8 @@ pub async fn hire(tx: &Tx, pen: &Pen, new: NewEmployee) -> Result<Employee, Refu
 /// for once, and nothing waits for one of them. They have no order among themselves.
 pub(crate) async fn hire_all(tx: &Tx, pen: &Pen, all: &[&NewEmployee]) -> Result<Vec<Employee>, Refusal> {
     let wish = |new: &NewEmployee| (new.department_id, new.department.as_deref().map(key));
-    let wishes: BTreeMap<_, _> = all.iter().map(|new| (wish(new), *new)).collect();
+    // Of several ways to write a new one the first counts.
+    let wishes: BTreeMap<_, _> = all.iter().rev().map(|new| (wish(new), *new)).collect();
     let found: Vec<_> = wishes.values().map(|new| find_or_create(tx, pen, new)).collect();
     let found = tx.together(found.into_iter()).await?;
     let departments: BTreeMap<_, _> = wishes.into_keys().zip(found).collect();
