@@ -61,10 +61,10 @@ pub(crate) async fn growth(place: &Place, pace: Pace, people: u64) -> anyhow::Re
             eprintln!("  {}: {all}/s, large company {one}/s, beside {least}/s", read.0);
         }
         let [few, many, large] = &series;
-        let companies = people.div_ceil(COMPANY);
-        let spread = format!("{} of {} people in {companies} companies", read.0, grouped(people as f64));
-        rows.push(row(&spread, many, few));
-        rows.push(row(&format!("{} in a company of {}", read.0, grouped(people as f64 / 10.0)), large, few));
+        let [all, companies, one] =
+            [people, people.div_ceil(COMPANY), people / 10].map(|count| grouped(count as f64));
+        rows.push(row(&format!("{}, {all} people in {companies} companies", read.0), many, few));
+        rows.push(row(&format!("{}, in one company of {one}", read.0), large, few));
     }
     Ok(rows)
 }
