@@ -22,11 +22,12 @@ alter table webhook add column previous_public_key text;
 create index webhook_id on webhook (id);
 update webhook set updated_at = created_at;
 
--- The breaker: failures in a row, each of another delivery than the one before (`failed_id`), the last outcomes as
--- bits, how often a probe failed, and how many calls at once are allowed while it recovers (null: all).
--- `next_at` is when the rate of the endpoint allows the next call. `warned` counts the warnings since `failing_since`.
+-- The breaker: failures in a row, the different deliveries that failed last (`failed`), the last outcomes as bits, how
+-- many probes were put off (0 while it is closed), and how many calls at once are allowed while it recovers (null: all).
+-- `next_at` is when the calls of an endpoint with a rate are paid for, in microseconds. `warned` counts the warnings since
+-- `failing_since`.
 alter table lane add column failures bigint not null default 0;
-alter table lane add column failed_id text;
+alter table lane add column failed text;
 alter table lane add column outcomes bigint not null default 0;
 alter table lane add column trips bigint not null default 0;
 alter table lane add column slow_start bigint;

@@ -68,7 +68,7 @@ impl Plan {
     }
 
     /// Webhook endpoints that a company may have at once.
-    pub fn max_webhooks(self) -> i64 {
+    pub const fn max_webhooks(self) -> i64 {
         match self {
             Self::Free => 5,
             Self::Pro => 50,

@@ -50,6 +50,8 @@ kinds! {
     DeliveryKind DeliveryId "dlv";
     /// Events that an endpoint gets again.
     ReplayKind ReplayId "rpl";
+    /// A notice.
+    NoticeKind NoticeId "ntc";
     /// A lease of a lane.
     LeaseKind LeaseId "lse";
     /// An access token (`jti`).

@@ -5,6 +5,7 @@ use orquiva_core::Secret;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::webhook::key::SigningKey;
 use orquiva_core::webhook::outcome::SCHEDULE;
+use orquiva_core::webhook::pace::Limits;
 use orquiva_core::webhook::signature::Signer;
 use orquiva_core::webhook::{Format, Headers, Payload, Webhook};
 use orquiva_store::StoreError;
@@ -20,8 +21,8 @@ pub(crate) struct Endpoint {
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
     pub(crate) format: Format,
-    /// Most calls at the same time.
-    pub(crate) concurrency: usize,
+    /// What it takes.
+    pub(crate) limits: Limits,
     /// The waits before each try, in seconds.
     pub(crate) schedule: Vec<i64>,
     /// Whether it was granted what is sensitive.
@@ -48,7 +49,7 @@ impl Endpoint {
             headers: headers(&shape.headers, lane, key)?,
             payload: shape.payload,
             format: shape.format,
-            concurrency: stored.concurrency(),
+            limits: Limits { at_once: stored.concurrency(), per_second: shape.rate_per_second },
             schedule: shape.retry_schedule.clone().unwrap_or_else(|| SCHEDULE.to_vec()),
             sensitive: shape.sensitive,
             signer,

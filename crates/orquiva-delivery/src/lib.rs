@@ -16,6 +16,8 @@ mod recorder;
 mod replay;
 mod retention;
 mod router;
+mod run;
+mod slots;
 mod worker;
 
 pub use client::{Client, Reply};

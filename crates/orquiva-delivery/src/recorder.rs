@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
 use orquiva_core::id::{LeaseId, Mint};
+use orquiva_core::webhook::pace::{News, Pace};
 use orquiva_core::{Clock, Timestamp};
 use orquiva_store::delivery::Settled;
 use orquiva_store::lane::Lane;
+use orquiva_store::notice::{self, Notice};
 use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot, watch};
@@ -20,23 +22,18 @@ pub(crate) const LEASE: i64 = 10_000;
 /// Most results that one transaction records.
 const MOST: usize = 256;
 
-/// An endpoint without a success for so long is disabled: 5 days, in milliseconds.
-const GIVEN_UP: i64 = 5 * 86_400_000;
+/// What waits for an endpoint is counted up to so many.
+const MOST_COUNTED: i64 = 10_000;
 
-/// What an attempt means for its lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consequence {
-    Success,
-    Failure,
-    Pause(Timestamp),
-    Gone,
-}
-
-/// The result of an attempt, under the lease by which it was made.
+/// The result of an attempt, under the lease by which it was made, and what is remembered of the endpoint since then.
 pub(crate) struct Report {
     pub(crate) settled: Settled,
     pub(crate) lease: LeaseId,
-    pub(crate) consequence: Consequence,
+    pub(crate) pace: Pace,
+    /// When the endpoint took it, if it did.
+    pub(crate) success: Option<Timestamp>,
+    /// What the endpoint's owner has to know of it.
+    pub(crate) news: Option<News>,
 }
 
 pub(crate) struct Recorder {
@@ -97,17 +94,19 @@ impl Recorder {
 
 /// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held.
 async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Result<Vec<Lane>, StoreError> {
-    let mut lanes: BTreeMap<_, (Lane, LeaseId, Vec<&Report>)> = BTreeMap::new();
+    let mut lanes: BTreeMap<_, Vec<&Report>> = BTreeMap::new();
     for report in reports {
-        let (lane, lease) = (report.settled.lane, report.lease);
-        let entry = lanes.entry((lane.company, lane.webhook, lease)).or_insert((lane, lease, Vec::new()));
-        entry.2.push(report);
+        let lane = report.settled.lane;
+        lanes.entry((lane.company, lane.webhook, report.lease)).or_default().push(report);
     }
     let until = now.plus(LEASE);
-    let held = lanes.into_values().map(|(lane, lease, reports)| async move {
-        let holds = match any(&reports, Consequence::Success) {
-            true => lane::succeed(tx, lane, lease, now, until).await?,
-            false => lane::hold(tx, lane, lease, until).await?,
+    let held = lanes.into_iter().map(|((company, webhook, lease), reports)| async move {
+        let lane = Lane { company, webhook };
+        let success = reports.iter().filter_map(|report| report.success).max();
+        // The last one knows all before it.
+        let holds = match reports.last() {
+            Some(last) => lane::keep(tx, lane, lease, until, &last.pace, success).await?,
+            None => false,
         };
         Ok::<_, StoreError>(holds.then_some((lane, reports)))
     });
@@ -115,56 +114,70 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
     let settled = held.iter().flat_map(|(_, reports)| reports).map(|report| &report.settled);
     delivery::settle(tx, settled, now).await?;
     for (lane, reports) in &held {
-        follow(tx, *lane, reports, mint, now).await?;
+        for report in reports {
+            if let Some(news) = report.news {
+                tell(tx, *lane, news, &report.pace, mint, now).await?;
+            }
+        }
     }
     Ok(held.into_iter().map(|(lane, _)| lane).collect())
 }
 
-fn any(reports: &[&Report], wanted: Consequence) -> bool {
-    reports.iter().any(|report| report.consequence == wanted)
-}
-
-/// What a group of results means for their lane: a pause, a failure noted, or its end.
-async fn follow(
+/// Tells of an endpoint that takes nothing, by an event and by a notice. One that is given up is disabled, and what waits
+/// for it fails; it stays in the log.
+async fn tell(
     tx: &Tx,
     lane: Lane,
-    reports: &[&Report],
+    news: News,
+    pace: &Pace,
     mint: &Mint,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for report in reports {
-        if let Consequence::Pause(until) = report.consequence {
-            lane::pause(tx, lane, until).await?;
+    let waiting = delivery::log::waiting(tx, lane.company, Some(lane.webhook), MOST_COUNTED).await?;
+    let kind = match news {
+        News::Failing => EventType::WebhookFailing,
+        News::Disabled(reason) => {
+            if !webhook::disable(tx, lane.company, lane.webhook, reason, now).await? {
+                return Ok(());
+            }
+            delivery::end_waiting(tx, lane, "failed", now).await?;
+            EventType::WebhookDisabled
         }
+    };
+    let mut data = match webhook::get(tx, lane.company, lane.webhook).await {
+        Ok(endpoint) => json!(endpoint),
+        Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if news == News::Failing {
+        data["failingSince"] = json!(pace.failing_since);
+        data["waiting"] = json!(waiting);
     }
-    if any(reports, Consequence::Gone) {
-        return disable(tx, lane, "gone", mint, now).await;
-    }
-    if any(reports, Consequence::Failure) && !any(reports, Consequence::Success) {
-        let since = lane::fail(tx, lane, now).await?;
-        if since.is_some_and(|since| now.since(since) >= GIVEN_UP) {
-            return disable(tx, lane, "failing", mint, now).await;
-        }
-    }
-    Ok(())
-}
-
-/// Disables an endpoint, fails what waits for it (it stays in the log) and announces it.
-async fn disable(tx: &Tx, lane: Lane, reason: &str, mint: &Mint, now: Timestamp) -> Result<(), StoreError> {
-    if !webhook::disable(tx, lane.company, lane.webhook, reason, now).await? {
-        return Ok(());
-    }
-    delivery::end_waiting(tx, lane, "failed", now).await?;
-    let data = webhook::get(tx, lane.company, lane.webhook).await?;
     let payload =
         json!({ "apiVersion": API_VERSION, "companyId": lane.company, "actor": Actor::System, "data": data });
     let new = NewEvent {
         id: mint.next(),
-        kind: EventType::WebhookDisabled,
+        kind,
         subject: lane.webhook.to_string(),
         at: now,
         payload: payload.to_string(),
         sensitive: None,
     };
-    event::announce(tx, lane.company, &new).await
+    event::announce(tx, lane.company, &new).await?;
+    let data = json!({
+        "url": data["url"],
+        "description": data["description"],
+        "disabledReason": data["disabledReason"],
+        "failingSince": pace.failing_since,
+        "waiting": waiting,
+    });
+    let notice = Notice {
+        id: mint.next(),
+        kind: kind.as_str().to_owned(),
+        webhook: lane.webhook,
+        data,
+        created_at: now,
+        read_at: None,
+    };
+    notice::create(tx, lane.company, &notice).await
 }

@@ -6,7 +6,7 @@ use orquiva_core::id::{CompanyId, DeliveryId, EventId};
 use crate::event::Event;
 use crate::lane::Lane;
 use crate::sql::sql;
-use crate::{Arg, StoreError, Tx, args};
+use crate::{Arg, Row, StoreError, Tx, args};
 
 pub mod log;
 
@@ -38,6 +38,8 @@ pub struct Due {
     pub first_due_at: Timestamp,
     /// Whether someone asked for it again.
     pub replay: bool,
+    /// Whether it has a place in an order.
+    pub placed: bool,
     /// What is sent.
     pub event: Event,
 }
@@ -117,31 +119,38 @@ pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Resu
     tx.run_each(sql, &rows).await
 }
 
-/// Up to `limit` deliveries of a lane that are due at `now`: those that were never tried first, then those that failed,
-/// then those that someone asked for again; of each the longest due.
+/// Up to `limit` deliveries of a lane that are due at `now`, each line the longest due first: of what was never tried
+/// four go before one of what failed, and eight before one that someone asked for again. What has a place goes in that
+/// order, up to the first that is not due.
 pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
     let sql = sql!(
-        "with first as (select id, attempts, due_at, first_due_at, event_id, replay_id, 1 as line from delivery
+        "with first as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 1 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
                            and attempts = 0 and replay_id is null and due_at <= $3 order by due_at, id limit $4),
-              again as (select id, attempts, due_at, first_due_at, event_id, replay_id, 2 as line from delivery
+              placed as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 2 as line from delivery
+                         where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null
+                         order by place limit $4),
+              again as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 4 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
                            and attempts > 0 and due_at <= $3 order by due_at, id limit $4),
-              replayed as (select id, attempts, due_at, first_due_at, event_id, replay_id, 3 as line from delivery
+              replayed as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 8 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
                            and attempts = 0 and replay_id is not null and due_at <= $3 order by due_at, id limit $4),
-              due as (select * from first union all select * from again union all select * from replayed)
+              due as (select * from first union all select * from placed union all select * from again
+                      union all select * from replayed),
+              turned as (select *, row_number() over (partition by line order by place, due_at, id) as turn from due)
          select d.id, d.attempts, d.first_due_at, d.replay_id, e.id, e.type, e.created_at, e.sequence, e.payload,
-                e.sensitive
-           from due d join event e on e.company_id = $1 and e.id = d.event_id
-          order by d.line, d.due_at, d.id limit $4"
+                e.sensitive, d.place, d.due_at
+           from turned d join event e on e.company_id = $1 and e.id = d.event_id
+          order by d.turn * d.line, d.line limit $4"
     );
-    tx.all(sql, args![lane.company, lane.webhook, now, limit], |row| {
-        Ok(Due {
+    let read = |row: &Row<'_>| {
+        let due = Due {
             id: row.id(0)?,
             attempts: row.int(1)?,
             first_due_at: row.time(2)?,
             replay: row.opt_text(3)?.is_some(),
+            placed: row.opt_int(10)?.is_some(),
             event: Event {
                 id: row.id(4)?,
                 kind: row.text(5)?,
@@ -150,9 +159,16 @@ pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<
                 payload: row.text(8)?,
                 sensitive: row.opt_text(9)?,
             },
-        })
-    })
-    .await
+        };
+        Ok((due, row.time(11)?))
+    };
+    let found = tx.all(sql, args![lane.company, lane.webhook, now, limit], read).await?;
+    let mut blocked = false;
+    let goes = |(due, due_at): (Due, Timestamp)| {
+        blocked |= due.placed && due_at > now;
+        (!(due.placed && blocked)).then_some(due)
+    };
+    Ok(found.into_iter().filter_map(goes).collect())
 }
 
 /// Records what attempts led to. A delivery that is no longer waiting (its endpoint was deleted) stays as it is.

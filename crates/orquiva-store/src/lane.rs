@@ -1,15 +1,18 @@
 //! Lanes: one endpoint's queue. A worker leases a lane, not its rows, and what it writes is fenced by the lease.
 
-use orquiva_core::Timestamp;
 use orquiva_core::id::{CompanyId, LeaseId, WebhookId};
+use orquiva_core::webhook::breaker::{Breaker, Stored};
+use orquiva_core::webhook::bucket::Bucket;
+use orquiva_core::webhook::pace::Pace;
+use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::sql;
-use crate::{StoreError, Tx, args};
+use crate::{Row, StoreError, Tx, args};
 
 /// When a pause without end ends: the last second of the year 9999.
 const FOREVER: Timestamp = Timestamp::from_millis(253_402_300_799_000);
 
-/// A lane as a worker holds it.
+/// Whose queue it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
     /// Whose endpoint it is.
@@ -28,6 +31,17 @@ impl Lane {
     pub fn signing_key_place(self) -> String {
         format!("webhook/{}/{}/ed25519", self.company, self.webhook)
     }
+}
+
+/// A lane that was claimed.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Which.
+    pub lane: Lane,
+    /// What its company pays for.
+    pub plan: Plan,
+    /// What is remembered of its endpoint.
+    pub pace: Pace,
 }
 
 /// Says that something waits in these lanes from now on. A lane that is leased or paused keeps its time: whoever
@@ -66,23 +80,43 @@ pub async fn claim(
     now: Timestamp,
     until: Timestamp,
     limit: i64,
-) -> Result<Vec<Lane>, StoreError> {
+) -> Result<Vec<Claimed>, StoreError> {
     let sql = sql!(
         sqlite
         "update lane set due_at = $2, lease_id = $3
           where (company_id, webhook_id) in
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4)
-         returning company_id, webhook_id",
+         returning company_id, webhook_id, (select plan from company where company.id = lane.company_id),
+             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start",
         postgres
         "with due as
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4
                  for update skip locked)
          update lane set due_at = $2, lease_id = $3 from due
           where lane.company_id = due.company_id and lane.webhook_id = due.webhook_id
-         returning lane.company_id, lane.webhook_id"
+         returning lane.company_id, lane.webhook_id, (select plan from company where company.id = lane.company_id),
+             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start"
     );
-    tx.all(sql, args![now, until, lease, limit], |row| Ok(Lane { company: row.id(0)?, webhook: row.id(1)? }))
-        .await
+    tx.all(sql, args![now, until, lease, limit], read).await
+}
+
+fn read(row: &Row<'_>) -> Result<Claimed, StoreError> {
+    let breaker = Stored {
+        failures: row.int(7)?,
+        failed: row.opt_text(8)?,
+        outcomes: row.int(9)?,
+        trips: row.int(10)?,
+        slow_start: row.opt_int(11)?,
+    };
+    let pace = Pace {
+        breaker: Breaker::stored(&breaker),
+        bucket: Bucket::stored(row.int(6)?),
+        paused_until: row.time(3)?,
+        failing_since: row.opt_time(4)?,
+        warned: usize::try_from(row.int(5)?).unwrap_or_default(),
+    };
+    let plan = Plan::parse(&row.text(2)?).ok_or_else(|| StoreError::broken("a company has no known plan"))?;
+    Ok(Claimed { lane: Lane { company: row.id(0)?, webhook: row.id(1)? }, plan, pace })
 }
 
 /// Prolongs the lease of a lane; whether it is still held. A lease that was taken over is not given back.
@@ -91,23 +125,31 @@ pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Resu
     Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
 }
 
-/// Prolongs the lease of a lane whose endpoint took something at `now`: it fails no longer. Whether it is still held.
-pub async fn succeed(
+/// Prolongs the lease of a lane and stores what is remembered of its endpoint, which took something at `success` if it
+/// did; whether it is still held. A pause that someone else made stays.
+pub async fn keep(
     tx: &Tx,
     lane: Lane,
     lease: LeaseId,
-    now: Timestamp,
     until: Timestamp,
+    pace: &Pace,
+    success: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
     let sql = sql!(
-        "update lane set due_at = $4, failing_since = null, last_success_at = $5
+        "update lane set due_at = $4, paused_until = case when paused_until < $5 then $5 else paused_until end,
+            failing_since = $6, warned = $7, next_at = $8, failures = $9, failed = $10, outcomes = $11, trips = $12,
+            slow_start = $13, last_success_at = coalesce($14, last_success_at)
           where company_id = $1 and webhook_id = $2 and lease_id = $3"
     );
-    Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until, now]).await? > 0)
+    let Stored { failures, failed, outcomes, trips, slow_start } = pace.breaker.to_stored();
+    let mut args = args![lane.company, lane.webhook, lease, until, pace.paused_until].to_vec();
+    args.extend_from_slice(args![pace.failing_since, pace.warned as i64, pace.bucket.to_stored()]);
+    args.extend_from_slice(args![failures, failed, outcomes, trips, slow_start, success]);
+    Ok(tx.run(sql, &args).await? > 0)
 }
 
-/// Gives a lane back: due again when its next delivery is and its pause is over, or idle.
-pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreError> {
+/// Gives a lane back: due again when its next delivery is, its pause is over and `not_before` is reached; or idle.
+pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId, not_before: Timestamp) -> Result<(), StoreError> {
     // Two statements: the second sees what was committed while the first waited for the row.
     let free = sql!(
         "update lane set lease_id = null, due_at = null where company_id = $1 and webhook_id = $2 and lease_id = $3"
@@ -122,26 +164,24 @@ pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId) -> Result<(), StoreErr
                            and state = 'waiting' and place is null and attempts = 0 and replay_id is not null),
               again as (select min(due_at) as due_at from delivery where company_id = $1 and webhook_id = $2
                            and state = 'waiting' and place is null and attempts > 0),
-              next as (select due_at from first union all select due_at from replayed union all select due_at from again)
-         update lane set due_at = (select case when lane.paused_until > min(due_at) then lane.paused_until
-                                               else min(due_at) end from next)
+              head as (select due_at from delivery where company_id = $1 and webhook_id = $2
+                           and state = 'waiting' and place is not null order by place limit 1),
+              next as (select due_at from first union all select due_at from replayed
+                       union all select due_at from again union all select due_at from head),
+              bound as (select min(due_at) as due_at from next)
+         update lane set due_at = (select case when due_at is null then null
+                                               when paused_until >= due_at and paused_until >= $3 then paused_until
+                                               when $3 > due_at then $3 else due_at end from bound)
           where company_id = $1 and webhook_id = $2"
     );
-    tx.run(due, args![lane.company, lane.webhook]).await.map(drop)
+    // In the subquery `due_at` is that of `bound`, `paused_until` the lane's.
+    tx.run(due, args![lane.company, lane.webhook, not_before]).await.map(drop)
 }
 
 /// Ends every lease of all companies at once, for when whoever held them is surely gone.
 pub async fn take_back(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!("update lane set lease_id = null, due_at = $1 where lease_id is not null");
     tx.run(sql, args![now]).await.map(drop)
-}
-
-/// Pauses a lane: its endpoint asked to wait.
-pub async fn pause(tx: &Tx, lane: Lane, until: Timestamp) -> Result<(), StoreError> {
-    let sql = sql!(
-        "update lane set paused_until = $3 where company_id = $1 and webhook_id = $2 and paused_until < $3"
-    );
-    tx.run(sql, args![lane.company, lane.webhook, until]).await.map(drop)
 }
 
 /// Pauses a lane until someone says otherwise: what is put into it waits.
@@ -156,21 +196,12 @@ pub async fn halt(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
 /// Lets a lane go on, as if its endpoint had never failed.
 pub async fn resume(tx: &Tx, lane: Lane, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
-        "update lane set paused_until = 0, failing_since = null, failures = 0, failed_id = null, outcomes = 0,
+        "update lane set paused_until = 0, failing_since = null, failures = 0, failed = null, outcomes = 0,
             trips = 0, slow_start = null, next_at = 0, warned = 0,
             due_at = case when lease_id is null then $3 else due_at end
           where company_id = $1 and webhook_id = $2"
     );
     tx.run(sql, args![lane.company, lane.webhook, now]).await.map(drop)
-}
-
-/// Notes a failure at `now`; returns since when the endpoint has had no success.
-pub async fn fail(tx: &Tx, lane: Lane, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let sql = sql!(
-        "update lane set failing_since = coalesce(failing_since, $3) where company_id = $1 and webhook_id = $2
-         returning failing_since"
-    );
-    Ok(tx.first(sql, args![lane.company, lane.webhook, now], |row| row.opt_time(0)).await?.flatten())
 }
 
 /// How a lane stands.

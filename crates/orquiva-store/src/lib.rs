@@ -23,6 +23,7 @@ pub mod employee;
 pub mod event;
 pub mod idempotency;
 pub mod lane;
+pub mod notice;
 pub mod replay;
 pub mod token;
 pub mod usage;

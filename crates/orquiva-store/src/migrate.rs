@@ -5,6 +5,7 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/0001_start.sql")),
     (2, include_str!("../../../migrations/0002_delivery.sql")),
     (3, include_str!("../../../migrations/0003_replay.sql")),
+    (4, include_str!("../../../migrations/0004_notice.sql")),
 ];
 
 /// Where the steps that were run are written down.

@@ -11,6 +11,7 @@ mod events;
 mod export;
 mod health;
 mod me;
+mod notices;
 mod replays;
 mod reports;
 mod usage;
@@ -52,6 +53,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(replays::get))
         .routes(routes!(replays::cancel))
         .routes(routes!(health::get))
+        .routes(routes!(notices::list))
+        .routes(routes!(notices::read))
         .routes(routes!(me::get))
         .routes(routes!(coverage::get))
         .routes(routes!(usage::list))

@@ -86,7 +86,7 @@ fn document(parts: &[(&str, OpenApi)]) -> Value {
 }
 
 /// The groups of operations, in the order in which one gets to know them.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("OAuth", "Access tokens (OAuth 2.0, client credentials)."),
     ("Employees", "People, from the day on which they are hired."),
     ("Departments", "Where people work."),
@@ -94,6 +94,7 @@ const TAGS: [(&str, &str); 8] = [
     ("Events", "One ordered log a company, which webhooks, list and stream show."),
     ("Webhooks", "Where events go, and what arrives there."),
     ("Deliveries", "What was sent where, and what came back."),
+    ("Notices", "What the administrators of a company have to know."),
     ("Account", "Who is asking, and what was used."),
 ];
 

@@ -31,12 +31,18 @@ pub struct Pace {
 }
 
 /// What an endpoint takes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most calls at once.
     pub at_once: usize,
     /// Most calls a second, if there is such a limit.
     pub per_second: Option<i64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { at_once: 1, per_second: None }
+    }
 }
 
 /// Whether a call may start.

@@ -20,8 +20,36 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("ReceivedAnswer", received_answer()),
         ("Delivery", delivery("One event on its way to one endpoint.", "Attempt", &attempt())),
         ("WholeDelivery", whole_delivery()),
+        ("Notice", notice()),
     ];
     all.map(own).to_vec()
+}
+
+/// What an administrator has to know of an endpoint.
+fn notice() -> Value {
+    let data = json!({
+        "url": "https://hooks.acme.es/orquiva",
+        "description": null,
+        "disabledReason": null,
+        "failingSince": MOMENT,
+        "waiting": 12,
+    });
+    object(
+        "What the administrators have to know.",
+        &[
+            ("id", id("ntc"), "Its id.", json!("ntc_01KDVFA16B8CR9TPWA4RSS4BJN")),
+            (
+                "kind",
+                word(&["webhook_endpoint.failing", "webhook_endpoint.disabled"]),
+                "Of what: the type of the event that tells the same.",
+                json!("webhook_endpoint.failing"),
+            ),
+            ("webhookId", id("whk"), "The endpoint.", json!(WEBHOOK)),
+            ("data", map(json!({})), "What there is to know of it.", data),
+            ("createdAt", moment(), "Since when.", json!(MOMENT)),
+            ("readAt", nullable(moment()), "When somebody took note of it.", Value::Null),
+        ],
+    )
 }
 
 fn attempt() -> Vec<Known> {

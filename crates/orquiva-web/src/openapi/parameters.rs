@@ -83,6 +83,7 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "eventId" => (id("evt"), "Of this event.", Value::Null),
         "state" => (word(State::ALL), "Those that stand so.", json!("failed")),
         "eventType" => (word(EventType::ALL), "Of events of this type.", json!("employee.created")),
+        "unread" => (json!({ "type": "boolean" }), "Only what nobody took note of.", json!(true)),
         "replayId" => (id("rpl"), "Of this replay.", Value::Null),
         "from" if path == "/v1/deliveries" => (moment(), "Made at this moment or later.", json!(MOMENT)),
         "to" if path == "/v1/deliveries" => (moment(), "Made before this moment.", Value::Null),
@@ -128,6 +129,7 @@ fn path(path: &str, name: &str) -> Option<Known> {
         ("/v1/events/", "evt", "evt_01KDVFA1548CR9TPWA4RSS4BJ9"),
         ("/v1/webhooks/", "whk", "whk_01KDVFA15R8CR9TPWA4RSS4BJA"),
         ("/v1/replays/", "rpl", REPLAY),
+        ("/v1/notices/", "ntc", "ntc_01KDVFA16B8CR9TPWA4RSS4BJN"),
         ("/v1/deliveries/", "dlv", "dlv_01KDVFA16B8CR9TPWA4RSS4BJB"),
     ];
     let kind = kinds.iter().find(|(start, ..)| path.starts_with(start));

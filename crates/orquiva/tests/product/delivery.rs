@@ -450,7 +450,7 @@ async fn a_worker_that_died_loses_nothing_and_its_late_results_change_nothing() 
         orq.clock.advance(1);
         orq.work().await;
         assert_eq!(receiver.got().len(), 1, "then another takes over");
-        let lane = claimed[0];
+        let lane = claimed[0].lane;
         let hold = move |tx| async move { orquiva_store::lane::hold(&tx, lane, lease, now).await };
         let held = orq.base.store.write::<_, orquiva_store::StoreError, _, _>(None, hold).await.unwrap();
         assert!(!held, "the old lease writes no more");

@@ -22,6 +22,7 @@ mod fields;
 mod harness;
 mod health;
 mod hostile;
+mod lanes;
 mod listening;
 mod lists;
 mod matrix;

@@ -90,6 +90,8 @@ const ENTRIES: &[(&str, Guard, &str)] = &[
     ("getDelivery", WEBHOOKS, ""),
     ("listDeliveries", WEBHOOKS, ""),
     ("retryDelivery", WEBHOOKS, ""),
+    ("listNotices", WEBHOOKS, ""),
+    ("readNotice", WEBHOOKS, ""),
     ("getMe", Token, ""),
     ("getCoverage", Token, ""),
     ("listUsage", Token, ""),
@@ -228,12 +230,24 @@ async fn make(owner: &Caller<'_>, tag: &str) -> String {
             let replay = owner.post(&path, &json!({ "from": "2026-01-01T00:00:00Z" })).await;
             return replay.body["id"].as_str().unwrap().to_owned();
         }
+        "Notices" => return disabled(owner).await,
         other => panic!("how one of {other} is made is not written here"),
     };
     let made = owner.post(path, &body).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let id = made.body["id"].as_str().or_else(|| made.body["slug"].as_str());
     id.unwrap().to_owned()
+}
+
+/// Has an endpoint disabled, and returns the notice of it.
+async fn disabled(owner: &Caller<'_>) -> String {
+    let receiver = Receiver::start().await;
+    receiver.will_answer(&[(410, &[])]);
+    owner.subscribe(&receiver, &["employee.created"]).await;
+    owner.hire(&format!("Ana {}", number(owner))).await;
+    owner.orq.work().await;
+    let listed = owner.get("/v1/notices?unread=true&limit=1").await.body;
+    listed["data"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// A text that was never used, good for an address, a slug or a name.

@@ -1,0 +1,348 @@
+//! One lane at work: it reads ahead, sends as fast as its endpoint and the node allow, and hands over what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use orquiva_core::id::{DeliveryId, LeaseId};
+use orquiva_core::webhook::Status;
+use orquiva_core::webhook::ahead::Ahead;
+use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
+use orquiva_core::webhook::pace::{Call, Fate, Limits, Pace, Ready};
+use orquiva_core::{Plan, Timestamp};
+use orquiva_store::delivery::{Attempt, Due, Settled, State};
+use orquiva_store::lane::{Claimed, Lane};
+use orquiva_store::{StoreError, delivery, lane, webhook};
+use tokio::sync::{Notify, watch};
+
+use crate::client::Reply;
+use crate::endpoint::Endpoint;
+use crate::message::{kept, request};
+use crate::parts::{POLL, Parts, stopped};
+use crate::recorder::{LEASE, Recorder, Report};
+use crate::slots::{Slot, Slots, Wish};
+
+/// How often a lease is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// Polls that an empty lane is kept for, so that the next event finds it claimed.
+const LINGER: u32 = 40;
+
+/// Most results of a lane that may wait to be recorded before it stops sending.
+const MOST_UNRECORDED: usize = 512;
+
+/// The longest that a lane is held only because it may not send yet, in milliseconds.
+const MOST_HELD: i64 = 1_000;
+
+/// A call that is over: what was sent, as far as the log keeps it, and what came of it.
+struct Sent {
+    due: Due,
+    probe: bool,
+    reply: Reply,
+    kept: Option<String>,
+    url: String,
+    shape: Option<&'static str>,
+}
+
+/// What is recorded of a delivery.
+struct Recorded {
+    id: DeliveryId,
+    placed: bool,
+    /// Whether it is not sent again.
+    over: bool,
+    /// Whether the lease held.
+    held: bool,
+}
+
+/// What the lanes of a node share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) slots: Arc<Slots>,
+}
+
+/// A lane at work.
+pub(crate) struct Run {
+    shared: Shared,
+    lane: Lane,
+    plan: Plan,
+    lease: LeaseId,
+    pace: Pace,
+    endpoint: Option<Arc<Endpoint>>,
+    /// How many are read ahead.
+    most_ahead: usize,
+    ahead: Ahead<Due>,
+    /// A slot that is wished for, for the next call.
+    wish: Option<Wish>,
+    sending: FuturesUnordered<BoxFuture<'static, Sent>>,
+    recording: FuturesUnordered<BoxFuture<'static, Recorded>>,
+    /// When the next call may start, if that lies ahead.
+    next_at: Option<Timestamp>,
+    /// Whether there may be more to read.
+    more: bool,
+    /// Whether sending has to end: stop, pause, lost lease, endpoint gone.
+    ending: bool,
+}
+
+impl Run {
+    /// One that reads up to `most_ahead` deliveries ahead.
+    pub(crate) fn new(shared: Shared, most_ahead: usize, claimed: Claimed, lease: LeaseId) -> Self {
+        let Claimed { lane, plan, pace } = claimed;
+        Self {
+            shared,
+            lane,
+            plan,
+            lease,
+            pace,
+            endpoint: None,
+            most_ahead,
+            ahead: Ahead::default(),
+            wish: None,
+            sending: FuturesUnordered::new(),
+            recording: FuturesUnordered::new(),
+            next_at: None,
+            more: true,
+            ending: false,
+        }
+    }
+
+    pub(crate) async fn go(
+        &mut self,
+        bell: &Notify,
+        mut stop: watch::Receiver<bool>,
+        linger: bool,
+    ) -> Result<(), StoreError> {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.tick().await; // the first is at once, and the lease is new
+        let mut idle = 0;
+        loop {
+            if !self.ending {
+                self.read_ahead().await?;
+                self.send();
+            }
+            if self.ending {
+                self.wish = None;
+            }
+            let resting = self.sending.is_empty() && self.recording.is_empty() && self.wish.is_none();
+            if resting && (self.ending || !linger || idle > LINGER) {
+                return Ok(());
+            }
+            let ahead = self.next_at.filter(|_| !self.ending);
+            let pause = ahead.map(|at| at.since(self.shared.parts.clock.now()).max(1) as u64);
+            tokio::select! {
+                biased;
+                Some(sent) = self.sending.next() => {
+                    idle = 0;
+                    self.record(sent);
+                }
+                Some(recorded) = self.recording.next() => {
+                    self.ahead.settle(recorded.id, recorded.placed, recorded.over);
+                    self.ending |= !recorded.held;
+                }
+                () = granted(&mut self.wish) => {}
+                _ = heartbeat.tick() => self.renew().await?,
+                () = bell.notified(), if !self.more => self.more = true,
+                () = stopped(&mut stop), if !self.ending => self.ending = true,
+                () = tokio::time::sleep(Duration::from_millis(pause.unwrap_or_default())), if pause.is_some() => {}
+                () = tokio::time::sleep(POLL), if resting && pause.is_none() => {
+                    self.more = true; // a retry may have fallen due, or another node may have routed something
+                    idle += 1;
+                }
+            }
+        }
+    }
+
+    /// When the lane may be taken up again, as far as the rate of its endpoint is concerned.
+    pub(crate) fn not_before(&self) -> Timestamp {
+        self.next_at.unwrap_or_default()
+    }
+
+    /// Reads what is due, and the endpoint as it stands now.
+    async fn read_ahead(&mut self) -> Result<(), StoreError> {
+        let enough = self.ahead.waiting() >= self.most_ahead.div_ceil(4);
+        if !self.more || enough || self.recording.len() >= MOST_UNRECORDED {
+            return Ok(());
+        }
+        self.look().await?;
+        if self.ending {
+            return Ok(());
+        }
+        let tx = self.shared.parts.store.read().await?;
+        let limit = self.most_ahead + self.ahead.known();
+        let due = delivery::due(&tx, self.lane, self.shared.parts.clock.now(), limit as i64).await?;
+        self.more = due.len() == limit;
+        for due in due {
+            self.ahead.add(due.id, due.placed, due);
+        }
+        Ok(())
+    }
+
+    /// Looks at the endpoint as it stands now, and ends the run if it takes nothing.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let tx = self.shared.parts.store.read().await?;
+        let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
+            Ok(stored) => stored,
+            Err(StoreError::NotFound) => {
+                self.ending = true;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        match stored.shape.status {
+            Status::Enabled => {}
+            Status::Paused => {
+                self.ending = true;
+                return Ok(());
+            }
+            Status::Disabled => return self.fail_waiting().await,
+        }
+        if self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version) {
+            let keys = webhook::keys(&tx, self.lane.company, self.lane.webhook).await?;
+            self.endpoint =
+                Some(Arc::new(Endpoint::open(&stored, &keys, self.lane, &self.shared.parts.key)?));
+            self.ahead.clear(); // it may want another order
+            self.more = true;
+        }
+        Ok(())
+    }
+
+    /// Ends what waits for an endpoint that was disabled meanwhile; it stays in the log as failed.
+    async fn fail_waiting(&mut self) -> Result<(), StoreError> {
+        self.ending = true;
+        let (lane, now) = (self.lane, self.shared.parts.clock.now());
+        let end = move |tx| async move { delivery::end_waiting(&tx, lane, "failed", now).await };
+        self.shared.parts.store.write(None, end).await
+    }
+
+    /// Starts as many calls as the endpoint and the node take at once.
+    fn send(&mut self) {
+        let Some(endpoint) = self.endpoint.clone() else { return };
+        self.next_at = None;
+        while self.recording.len() < MOST_UNRECORDED {
+            let Some(next) = self.ahead.next() else { break };
+            let now = self.shared.parts.clock.now();
+            match self.pace.ready(endpoint.limits, self.sending.len(), now) {
+                Ready::Now => {}
+                Ready::Later => break,
+                Ready::At(at) => {
+                    self.next_at = Some(at);
+                    self.ending |= at.since(now) > MOST_HELD;
+                    break;
+                }
+            }
+            let first = next.attempts == 0;
+            let wish = self.wish.get_or_insert_with(|| self.shared.slots.ask(self.lane, self.plan, first));
+            let Some(slot) = wish.take() else { return };
+            self.wish = None;
+            if let Some(due) = self.ahead.take() {
+                let probe = self.pace.start(endpoint.limits, now);
+                self.sending.push(Box::pin(call(
+                    self.shared.parts.clone(),
+                    endpoint.clone(),
+                    due,
+                    probe,
+                    slot,
+                )));
+            }
+        }
+        self.wish = None;
+    }
+
+    /// Decides what a reply leads to and hands it to the recorder.
+    fn record(&mut self, sent: Sent) {
+        let Sent { due, probe, reply, .. } = &sent;
+        let now = self.shared.parts.clock.now();
+        let schedule = self.endpoint.as_ref().map_or(&SCHEDULE[..], |endpoint| &endpoint.schedule);
+        let number = due.attempts + 1;
+        let attempt = outcome::Attempt {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            schedule,
+            due: due.first_due_at,
+        };
+        let outcome = outcome(attempt, &reply.answer, now, self.shared.parts.chance.unit());
+        let call = Call { delivery: due.id, first_due: due.first_due_at, probe: *probe };
+        let limits = self.endpoint.as_ref().map_or(Limits::default(), |endpoint| endpoint.limits);
+        let verdict = self.pace.settle(call, outcome, limits, now);
+        let (state, attempts) = match verdict.fate {
+            Fate::Delivered => (State::Delivered, number),
+            Fate::Again { due: at, first_due, spent } => {
+                (State::Waiting(at, first_due), if spent { number } else { due.attempts })
+            }
+            Fate::Failed => (State::Failed, number),
+        };
+        tracing::debug!(
+            company.id = %self.lane.company, webhook.id = %self.lane.webhook, event.id = %due.event.id,
+            attempt = number, "an event was sent: {outcome:?}"
+        );
+        if verdict.rests {
+            self.ending = true;
+            self.ahead.clear();
+        }
+        let (id, placed, over) = (due.id, due.placed, !matches!(state, State::Waiting(..)));
+        let settled = Settled { id, lane: self.lane, state, attempts, attempt: attempted(number, sent) };
+        let success = (verdict.fate == Fate::Delivered).then_some(now);
+        let report =
+            Report { settled, lease: self.lease, pace: self.pace.clone(), success, news: verdict.news };
+        let held = self.shared.recorder.submit(report);
+        self.recording.push(Box::pin(async move { Recorded { id, placed, over, held: held.await } }));
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let (lane, lease) = (self.lane, self.lease);
+        let until = self.shared.parts.clock.now().plus(LEASE);
+        let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
+        let held = self.shared.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
+        self.ending |= !held;
+        if self.ending { Ok(()) } else { self.look().await } // a slow endpoint reads ahead seldom
+    }
+}
+
+/// Waits until a wish is granted, and for ever if there is none.
+async fn granted(wish: &mut Option<Wish>) {
+    match wish {
+        Some(wish) => wish.granted().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends a delivery, under a slot.
+async fn call(parts: Arc<Parts>, endpoint: Arc<Endpoint>, due: Due, probe: bool, slot: Slot) -> Sent {
+    let now = parts.clock.now();
+    let (reply, kept) = match request(&endpoint, &due, now) {
+        Ok(request) => {
+            let kept = kept(&endpoint, &request);
+            (parts.client.send(request, parts.clock.as_ref()).await, Some(kept))
+        }
+        Err(_) => (Reply::unsent(now), None),
+    };
+    drop(slot);
+    Sent { due, probe, reply, kept, url: endpoint.url.to_string(), shape: endpoint.shape() }
+}
+
+/// An attempt for the log.
+fn attempted(number: i64, sent: Sent) -> Attempt {
+    let Sent { reply, kept, url, shape, .. } = sent;
+    let (status, error) = match reply.answer {
+        Answer::Status { code, .. } => (Some(i64::from(code)), None),
+        Answer::Failed(failure) => (None, Some(failure.as_str())),
+    };
+    let Reply { started_at, duration, body: response, headers, address, detail, .. } = reply;
+    Attempt {
+        number,
+        started_at,
+        duration,
+        status,
+        error,
+        detail,
+        url,
+        sent: kept,
+        shape,
+        address: address.map(|address| address.to_string()),
+        // Of a success nobody asks for them, and most attempts are one.
+        headers: headers.filter(|_| !matches!(status, Some(200..=299))),
+        response,
+    }
+}
