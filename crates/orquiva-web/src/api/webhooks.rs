@@ -259,17 +259,22 @@ async fn put(tx: &Tx, pen: &Pen, app: &App, before: &Webhook, shape: NewWebhook)
         after.public_key = pair.map(|pair| pair.public);
     }
     if after.shape.ordered != before.shape.ordered {
-        if delivery::log::waiting(tx, lane.company, Some(lane.webhook), MOST_ORDERED + 1).await?
-            > MOST_ORDERED
-        {
-            return Err(Code::TooManyWaiting.into());
-        }
-        delivery::put_in_order(tx, lane, after.shape.ordered).await?;
+        order(tx, lane, after.shape.ordered).await?;
     }
     if after.shape.status != before.shape.status {
         carry(tx, pen, lane, after.shape.status).await?;
     }
     Ok(after)
+}
+
+/// Puts what waits in a lane in order, or out of it. The lane is held first, as by everyone who moves what is in it.
+async fn order(tx: &Tx, lane: Lane, ordered: bool) -> Result<(), Problem> {
+    lane::lock(tx, lane).await?;
+    let waiting = delivery::log::waiting(tx, lane.company, Some(lane.webhook), MOST_ORDERED + 1).await?;
+    if waiting > MOST_ORDERED {
+        return Err(Code::TooManyWaiting.into());
+    }
+    Ok(delivery::put_in_order(tx, lane, ordered).await?)
 }
 
 /// Lets a lane follow the status of its endpoint. Only a worker disables, and it ends what waits as it does.
