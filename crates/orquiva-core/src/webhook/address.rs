@@ -17,24 +17,24 @@ impl Reach {
         Self { everything, networks }
     }
 
-    /// Whether every address may be reached, also by plain `http`.
-    pub fn is_everything(&self) -> bool {
-        self.everything
-    }
-
     /// Whether a connection may be made to `ip`.
     pub fn admits(&self, ip: IpAddr) -> bool {
-        self.everything || is_public(ip) || self.networks.contain(ip)
+        is_public(ip) || self.opens(ip)
     }
 
     /// Whether a host name can lead to what may be reached; what it resolves to is checked at each connection.
     pub fn admits_name(&self, name: &str) -> bool {
-        self.everything || !self.networks.is_empty() || is_public_name(name)
+        is_public_name(name) || self.opens_name(name)
     }
 
-    /// Whether `ip` is in a network of the operator's.
-    pub fn is_inner(&self, ip: IpAddr) -> bool {
-        self.networks.contain(ip)
+    /// Whether it is the operator who opened `ip`: there, plain `http` is good enough.
+    pub fn opens(&self, ip: IpAddr) -> bool {
+        self.everything || self.networks.contain(ip)
+    }
+
+    /// Whether it is the operator who opened what a host name can lead to.
+    pub fn opens_name(&self, name: &str) -> bool {
+        self.everything || (!self.networks.is_empty() && !is_public_name(name))
     }
 }
 

@@ -11,21 +11,21 @@ use crate::field::Fault;
 pub struct WebhookUrl(String);
 
 impl WebhookUrl {
-    /// Reads an `https` address without user and fragment that leads to where webhooks may go; plain `http` too, if they
-    /// may go everywhere.
+    /// Reads an `https` address without user and fragment that leads to where webhooks may go; plain `http` too, where
+    /// the operator opened the way.
     pub fn parse(text: &str, reach: &Reach) -> Result<Self, Fault> {
         let url = url::Url::parse(text).map_err(|_| Fault::InvalidUrl)?;
         let plain = !url.username().is_empty() || url.password().is_some() || url.fragment().is_some();
-        let scheme = url.scheme() == "https" || (reach.is_everything() && url.scheme() == "http");
+        let (admitted, opened) = match url.host() {
+            Some(url::Host::Ipv4(ip)) => (reach.admits(ip.into()), reach.opens(ip.into())),
+            Some(url::Host::Ipv6(ip)) => (reach.admits(ip.into()), reach.opens(ip.into())),
+            Some(url::Host::Domain(name)) => (reach.admits_name(name), reach.opens_name(name)),
+            None => return Err(Fault::InvalidUrl),
+        };
+        let scheme = url.scheme() == "https" || (opened && url.scheme() == "http");
         if plain || !scheme || text.len() > 2048 || text.chars().any(char::is_control) {
             return Err(Fault::InvalidUrl);
         }
-        let admitted = match url.host() {
-            Some(url::Host::Ipv4(ip)) => reach.admits(ip.into()),
-            Some(url::Host::Ipv6(ip)) => reach.admits(ip.into()),
-            Some(url::Host::Domain(name)) => reach.admits_name(name),
-            None => return Err(Fault::InvalidUrl),
-        };
         match admitted {
             true => Ok(Self(url.into())),
             false => Err(Fault::PrivateAddress),
@@ -86,7 +86,9 @@ mod tests {
             ("https://10.20.3.4/hook", None),
             ("https://hooks.lan/hook", None),
             ("https://10.21.3.4/hook", Some("private_address")),
-            ("http://10.20.3.4/hook", Some("invalid_url")),
+            ("http://10.20.3.4/hook", None),
+            ("http://hooks.lan/hook", None),
+            ("http://hooks.acme.com/hook", Some("invalid_url")),
         ] {
             assert_eq!(WebhookUrl::parse(url, &lab).err().map(|fault| fault.code()), fault, "{url}");
         }

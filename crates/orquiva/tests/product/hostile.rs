@@ -11,7 +11,7 @@ use orquiva_delivery::{Egress, Lookup, Times, Worker};
 use orquiva_outside::{Authority, Hostile, Manner};
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, Orquiva, PUBLIC, Receiver, on_both};
+use crate::harness::{Caller, Orquiva, PUBLIC, Receiver, on_both, send};
 
 /// A worker that goes out like this.
 async fn worker(orq: &Orquiva, egress: Egress) -> Worker {
@@ -101,6 +101,11 @@ async fn each_hostile_receiver_ends_as_it_should_and_its_neighbours_do_not_notic
             let (state, wanted) = expected(manner);
             assert_eq!((delivery["state"].as_str().unwrap(), told), (state, &wanted), "{manner:?}");
             assert_eq!(delivery["attempts"].as_array().unwrap().len(), 1, "{manner:?}");
+            assert_eq!(
+                attempt["errorDetail"].is_null(),
+                attempt["error"].is_null(),
+                "{manner:?} is explained"
+            );
             assert!(receiver.sent() < 16 << 20, "{manner:?} got rid of {} bytes", receiver.sent());
             let status = if manner == Manner::Gone { "disabled" } else { "enabled" };
             let now = acme.get(&format!("/v1/webhooks/{webhook}")).await.body;
@@ -164,4 +169,32 @@ async fn a_name_that_changes_to_an_inner_address_is_caught_though_the_endpoint_w
         assert_eq!((&attempts[1]["error"], receiver.connections()), (&json!("private_address"), 1));
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_operator_opens_inner_networks_and_no_others() {
+    let orq = Orquiva::strict().await;
+    let acme = orq.company("acme").await;
+    let reach = Reach::new(false, "10.0.0.0/8 fd00::/8".parse().unwrap());
+    let rules = Rules { egress: Egress { reach, ..Egress::default() }, ..Rules::default() };
+    let lab = orquiva_web::router(orq.base.node_under(PUBLIC.to_owned(), rules).await.unwrap().app);
+    for (url, fault) in [
+        ("https://10.1.2.3/hook", None),
+        ("http://10.1.2.3:3000/hook", None),
+        ("http://[fd00::1]/hook", None),
+        ("http://hooks.lan/hook", None),
+        ("https://hooks.acme.com/hook", None),
+        ("http://hooks.acme.com/hook", Some("invalid_url")),
+        ("http://1.1.1.1/hook", Some("invalid_url")),
+        ("https://192.168.0.1/hook", Some("private_address")),
+        ("https://169.254.169.254/", Some("private_address")),
+        ("https://[::ffff:127.0.0.1]/", Some("private_address")),
+    ] {
+        let body = json!({ "url": url, "events": ["*"] });
+        let answer = send(&lab, acme.written(http::Method::POST, "/v1/webhooks", &[], &body)).await;
+        match fault {
+            None => assert_eq!(answer.status, 201, "{url}: {}", answer.body),
+            Some(code) => assert_eq!(answer.faults(), [("/url".to_owned(), code.to_owned())], "{url}"),
+        }
+    }
 }
