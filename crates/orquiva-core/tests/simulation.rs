@@ -12,7 +12,7 @@ use orquiva_core::chance::SeededChance;
 use orquiva_core::id::{CompanyId, DeliveryId, Mint, WebhookId};
 use orquiva_core::time::FrozenClock;
 use orquiva_core::webhook::ahead::Ahead;
-use orquiva_core::webhook::outcome::{Answer, Attempt, Failure, Phase, SCHEDULE, outcome};
+use orquiva_core::webhook::outcome::{Answer, Attempt, Failure, Outcome, Phase, SCHEDULE, outcome};
 use orquiva_core::webhook::pace::{Call, Fate, GIVEN_UP, Limits, News, Pace, Ready};
 use orquiva_core::webhook::slots::Slots;
 use orquiva_core::{Chance, Plan, Timestamp};
@@ -170,7 +170,7 @@ impl World {
             company,
             webhook: self.mint.next(),
             plan,
-            limits: Limits { at_once: if ordered { 1 } else { 1 + self.below(6) }, per_second },
+            limits: Limits { at_once: 1 + self.below(6), per_second },
             ordered,
             mood,
             enabled: true,
@@ -418,6 +418,7 @@ impl World {
         run.busy -= 1;
         self.slots.give_back(lane.company);
         let call = Call { delivery: delivery.id, first_due: delivery.first_due, probe };
+        let was_open = run.pace.breaker.is_open();
         let verdict = run.pace.settle(call, outcome, lane.limits, self.now);
         delivery.calling = false;
         match verdict.fate {
@@ -428,12 +429,11 @@ impl World {
             Fate::Again { due, first_due, spent } => {
                 (delivery.due, delivery.first_due) = (due, first_due);
                 delivery.attempts += usize::from(spent);
-                if probe && !spent && due == self.now {
-                    lane.probe_failed = Some(self.now);
-                }
             }
             Fate::Failed => (delivery.state, delivery.attempts) = (State::Failed, delivery.attempts + 1),
         }
+        let failed = matches!(outcome, Outcome::Retry(_) | Outcome::Exhausted) && (probe || !was_open);
+        lane.probe_failed = lane.probe_failed.filter(|_| !failed).or(failed.then_some(self.now));
         assert!(delivery.attempts <= SCHEDULE.len(), "{}: over its budget", self.seed);
         let over = delivery.state != State::Waiting;
         run.ahead.settle(delivery.id, lane.ordered, over);
