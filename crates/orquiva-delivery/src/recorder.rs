@@ -100,6 +100,11 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
         lanes.entry((lane.company, lane.webhook, report.lease)).or_default().push(report);
     }
     let until = now.plus(LEASE);
+    for ((company, webhook, _), reports) in &lanes {
+        if reports.iter().any(|report| matches!(report.news, Some(News::Disabled(_)))) {
+            hold(tx, Lane { company: *company, webhook: *webhook }).await?;
+        }
+    }
     let held = lanes.into_iter().map(|((company, webhook, lease), reports)| async move {
         let lane = Lane { company, webhook };
         let success = reports.iter().filter_map(|report| report.success).max();
@@ -121,6 +126,14 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
         }
     }
     Ok(held.into_iter().map(|(lane, _)| lane).collect())
+}
+
+/// Holds an endpoint that is to be disabled: before its lane, as everyone does. One that is gone needs no holding.
+async fn hold(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
+    match webhook::hold(tx, lane.company, lane.webhook).await {
+        Ok(_) | Err(StoreError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells of an endpoint that takes nothing, by an event and by a notice. One that is given up is disabled, and what waits

@@ -10,7 +10,7 @@ use orquiva_store::delivery::NewDelivery;
 use orquiva_store::event::{Event, Unrouted};
 use orquiva_store::lane::Lane;
 use orquiva_store::webhook::Subscription;
-use orquiva_store::{StoreError, Tx, delivery, event, lane, webhook};
+use orquiva_store::{Order, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::Value;
 
 use crate::parts::Parts;
@@ -29,7 +29,8 @@ pub(crate) async fn route(parts: &Parts) -> Result<(usize, Vec<Lane>), StoreErro
         return Ok((0, Vec::new()));
     }
     let (mint, now) = (parts.mint.clone(), parts.clock.now());
-    parts.store.write(None, move |tx| async move { route_some(&tx, &mint, now).await }).await
+    let route = move |tx| async move { route_some(&tx, &mint, now).await };
+    parts.store.write_in(Order::First, None, route).await // it holds endpoints
 }
 
 async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<Lane>), StoreError> {

@@ -86,7 +86,7 @@ impl Store {
     /// Runs `verb` in a transaction and answers once it is durable. If the verb fails, nothing of it is stored.
     /// Writes of one company run one after the other; those of none are the worker's and the operator's own.
     /// What a verb does outside the transaction it may do twice: of those that share one and get into each other's
-    /// way, nothing is stored, and each runs again on its own.
+    /// way, or into the way of another node's, nothing is stored, and each runs again.
     pub async fn write<T, E, F, R>(&self, company: impl Into<Option<CompanyId>>, verb: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -98,14 +98,19 @@ impl Store {
     }
 
     /// Runs `verb` as [`Self::write`] does, but in this order.
-    pub async fn write_in<T, E, F, R>(&self, order: Order, company: CompanyId, verb: F) -> Result<T, E>
+    pub async fn write_in<T, E, F, R>(
+        &self,
+        order: Order,
+        company: impl Into<Option<CompanyId>>,
+        verb: F,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: FnOnce(Tx) -> R + Clone + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        self.submit(Some(company), order, true, verb).await
+        self.submit(company.into(), order, true, verb).await
     }
 
     /// Runs `verb` as [`Self::write`] does, and stores nothing of it: the answer tells what would be.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orquiva_core::{Secret, Timestamp};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -18,6 +19,9 @@ const MIGRATION_LOCK: i64 = 0x006f_7271_7569_7661;
 
 /// Statements that a connection keeps prepared: the filters of lists make ever new ones.
 const MOST_STATEMENTS: usize = 512;
+
+/// How the server says that a transaction could not go on beside another one.
+const GIVES_WAY: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
 
 /// Connections that read.
 pub(crate) struct Pool {
@@ -47,6 +51,8 @@ pub(crate) struct Connection(Arc<Live>, Option<Arc<AtomicBool>>);
 struct Live {
     client: Client,
     statements: Mutex<HashMap<String, Statement>>,
+    /// Whether the server has undone the transaction that runs for the sake of another one.
+    gave_way: AtomicBool,
 }
 
 /// Reaches the server, brings its schema up to date and checks every statement; gives places for `writers`
@@ -134,14 +140,16 @@ impl Server {
                 tracing::warn!(%cause, "a connection to PostgreSQL ended");
             }
         });
-        Ok(Connection(Arc::new(Live { client, statements: Mutex::default() }), None))
+        let live = Live { client, statements: Mutex::default(), gave_way: AtomicBool::new(false) };
+        Ok(Connection(Arc::new(live), None))
     }
 }
 
 impl Connection {
-    /// For what is neither a statement of ours nor has arguments.
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+    /// Whether the transaction has lost against one that it could not go on beside, so that it may as well be run again;
+    /// from here on it counts as new.
+    pub(crate) fn has_given_way(&self) -> bool {
+        self.0.gave_way.swap(false, Ordering::Relaxed)
     }
 
     /// The same connection, for one of several verbs that share its transaction.
@@ -164,13 +172,13 @@ impl Connection {
         self.mark(!sql.postgres().starts_with("select"));
         let answer = self.0.client.query(&statement, &refs(args)).await;
         self.mark(answer.is_err());
-        answer?.iter().map(|row| read(&Row::Postgres(row))).collect()
+        self.heard(answer)?.iter().map(|row| read(&Row::Postgres(row))).collect()
     }
 
     pub(crate) async fn run(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         let statement = self.prepared(sql.postgres()).await?;
         self.mark(true);
-        Ok(self.0.client.execute(&statement, &refs(args)).await?)
+        self.heard(self.0.client.execute(&statement, &refs(args)).await)
     }
 
     /// A statement that changes something leaves a mark, and one that failed: PostgreSQL refuses all that follow it.
@@ -189,9 +197,20 @@ impl Connection {
         }
     }
 
-    /// Runs statements without arguments: those around a part.
+    /// Runs statements without arguments: those around a transaction or a part.
     pub(crate) async fn batch(&self, text: &str) -> Result<(), StoreError> {
-        self.0.client.batch_execute(text).await.map_err(StoreError::from)
+        self.heard(self.0.client.batch_execute(text).await)
+    }
+
+    /// Remembers an answer that says that the transaction was undone for the sake of another one.
+    fn heard<T>(&self, answer: Result<T, tokio_postgres::Error>) -> Result<T, StoreError> {
+        answer.map_err(|error| {
+            let code = error.code();
+            if code.is_some_and(|code| GIVES_WAY.contains(code)) {
+                self.0.gave_way.store(true, Ordering::Relaxed);
+            }
+            error.into()
+        })
     }
 
     async fn prepared(&self, text: &str) -> Result<Statement, StoreError> {

@@ -4,7 +4,8 @@
 //! A verb that is refused must leave no trace in what the others share. On SQLite each runs under a savepoint. On
 //! PostgreSQL a savepoint is dear and keeps verbs in single file, so those of different companies run side by side
 //! without one: their statements travel together. So do those of one company that only add ([`Order::Beside`]). If one
-//! of them has to be undone, all are, and each runs again, in single file and under savepoints.
+//! of them has to be undone, all are, and each runs again, in single file and under savepoints. A group that waits for
+//! another node's while that one waits for it is undone by PostgreSQL, and runs again too, a few times at most.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -25,6 +26,9 @@ const MAX_GROUP: usize = 256;
 /// Verbs that may wait for a writer before new ones are held back.
 const MAX_WAITING: usize = 8192;
 
+/// How often a group is run before one of its verbs hears that it was undone for the sake of another node's.
+const MOST_TRIES: u32 = 5;
+
 /// How a verb gets on with the others of its company that wait at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -33,6 +37,9 @@ pub enum Order {
     /// It may run at the same time as others that say so. For a verb that only adds: whatever comes of it does not
     /// depend on what others like it add meanwhile, but for what the database itself refuses (a value that is taken).
     Beside,
+    /// It runs before the others that wait at the same moment. For a verb that holds endpoints: everyone holds these
+    /// before lanes, and a verb of the same transaction may hold lanes.
+    First,
 }
 
 /// A verb on its way to a writer.
@@ -179,6 +186,7 @@ async fn write_to_postgres(slot: postgres::Slot, mut jobs: mpsc::Receiver<Job>) 
         while let Some(next) = (group.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten() {
             group.push(next);
         }
+        group.sort_by_key(|job| job.order != Order::First);
         let lost = match slot.connection().await {
             Ok(connection) => write_group(&connection, &mut group).await,
             Err(cause) => Some(cause),
@@ -187,21 +195,44 @@ async fn write_to_postgres(slot: postgres::Slot, mut jobs: mpsc::Receiver<Job>) 
     }
 }
 
+/// What has come of a group.
+enum End {
+    /// It is committed, but for what was refused.
+    Kept,
+    /// One of several that shared the transaction has to be undone, and with it all are.
+    Apart,
+    /// The transaction and one of another node waited for each other, and this one was undone.
+    Beaten,
+}
+
 /// Runs a group and commits it; the reason if it was lost.
 async fn write_group(connection: &postgres::Connection, group: &mut [Job]) -> Option<StoreError> {
-    let done = match &mut *group {
-        [job] => alone(connection, job).await.map(|()| true),
-        jobs => side_by_side(connection, jobs).await,
-    };
-    let done = match done {
-        Ok(false) => in_single_file(connection, group).await,
-        Ok(true) => Ok(()),
-        Err(lost) => Err(lost),
-    };
-    if done.is_err() {
-        drop(connection.client().batch_execute("rollback").await); // it fails if the connection is gone, which is as good
+    let (mut tries, mut apart) = (MOST_TRIES, false);
+    connection.has_given_way(); // whatever it was, it is not of this group
+    loop {
+        tries -= 1;
+        let done = match &mut *group {
+            [job] => alone(connection, job, tries).await,
+            jobs if apart => in_single_file(connection, jobs, tries).await,
+            jobs => side_by_side(connection, jobs).await,
+        };
+        match done {
+            Ok(End::Kept) => return None,
+            Ok(End::Apart) => apart = true,
+            Ok(End::Beaten) => {
+                tracing::info!(
+                    tries,
+                    "a group of writes and those of another node waited for each other; it runs again"
+                );
+            }
+            Err(lost) => {
+                drop(connection.batch("rollback").await); // it fails if the connection is gone, which is as good
+                if tries == 0 || !connection.has_given_way() {
+                    return Some(lost);
+                }
+            }
+        }
     }
-    done.err()
 }
 
 /// Ends a transaction whose verbs are all kept. Not `commit` alone: after a statement that failed unnoticed it
@@ -209,20 +240,20 @@ async fn write_group(connection: &postgres::Connection, group: &mut [Job]) -> Op
 const COMMIT: &str = "savepoint kept; commit";
 
 /// Runs the one verb that waits: what it undoes is the whole transaction.
-async fn alone(connection: &postgres::Connection, job: &mut Job) -> Result<(), StoreError> {
-    let client = connection.client();
+async fn alone(connection: &postgres::Connection, job: &mut Job, tries: u32) -> Result<End, StoreError> {
     let tx = Tx(TxEngine::Postgres(connection.clone()));
     let verb = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
-    let (begun, keep) = join(client.batch_execute("begin"), verb).await;
+    let (begun, keep) = join(connection.batch("begin"), verb).await;
     begun?;
-    let end = if keep.unwrap_or(false) { COMMIT } else { "rollback" };
-    Ok(client.batch_execute(end).await?)
+    let beaten = connection.has_given_way() && tries > 0;
+    let keep = keep.unwrap_or(false) && !beaten;
+    connection.batch(if keep { COMMIT } else { "rollback" }).await?;
+    Ok(if beaten { End::Beaten } else { End::Kept })
 }
 
-/// Runs those of different companies, and those of one that may, at the same time and commits them together; false if
-/// one of them has to be undone, and with it all are.
-async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> Result<bool, StoreError> {
-    let client = connection.client();
+/// Runs those of different companies, and those of one that may, at the same time and commits them together, unless one
+/// of them has to be undone.
+async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> Result<End, StoreError> {
     let mut companies: BTreeMap<Option<CompanyId>, Vec<&mut Job>> = BTreeMap::new();
     for job in group.iter_mut() {
         companies.entry(job.company).or_default().push(job);
@@ -235,14 +266,14 @@ async fn side_by_side(connection: &postgres::Connection, group: &mut [Job]) -> R
         }
         clean
     });
-    let (begun, clean) = join(client.batch_execute("begin"), join_all(runs)).await;
+    let (begun, clean) = join(connection.batch("begin"), join_all(runs)).await;
     begun?;
-    if !clean.into_iter().all(|clean| clean) {
-        client.batch_execute("rollback").await?;
-        return Ok(false);
+    if connection.has_given_way() || !clean.into_iter().all(|clean| clean) {
+        connection.batch("rollback").await?;
+        return Ok(End::Apart);
     }
-    client.batch_execute(COMMIT).await?;
-    Ok(true)
+    connection.batch(COMMIT).await?;
+    Ok(End::Kept)
 }
 
 /// Runs one of several verbs that share a transaction; whether the transaction may be kept for all that it did.
@@ -254,14 +285,21 @@ async fn share(connection: &postgres::Connection, job: &mut Job) -> bool {
 }
 
 /// Runs one verb after the other, each under a savepoint that travels with its first statement, and commits.
-async fn in_single_file(connection: &postgres::Connection, group: &mut [Job]) -> Result<(), StoreError> {
-    let client = connection.client();
+async fn in_single_file(
+    connection: &postgres::Connection,
+    group: &mut [Job],
+    tries: u32,
+) -> Result<End, StoreError> {
     let mut preface = "begin; savepoint verb";
     let mut lost = None;
     for job in group {
         let tx = Tx(TxEngine::Postgres(connection.clone()));
         let verb = std::panic::AssertUnwindSafe(job.asked.run(tx)).catch_unwind();
-        let (prepared, keep) = join(client.batch_execute(preface), verb).await;
+        let (prepared, keep) = join(connection.batch(preface), verb).await;
+        if tries > 0 && connection.has_given_way() {
+            connection.batch("rollback").await?;
+            return Ok(End::Beaten); // those before it are undone too, so that none of them is stored twice
+        }
         lost = lost.or(prepared.err());
         preface = match keep {
             Ok(true) => "release savepoint verb; savepoint verb",
@@ -272,6 +310,6 @@ async fn in_single_file(connection: &postgres::Connection, group: &mut [Job]) ->
         true => "rollback to savepoint verb; commit",
         false => "release savepoint verb; commit",
     };
-    let ended = client.batch_execute(end).await;
-    lost.or(ended.err()).map_or(Ok(()), |lost| Err(lost.into()))
+    let ended = connection.batch(end).await;
+    lost.or(ended.err()).map_or(Ok(End::Kept), Err)
 }

@@ -143,6 +143,14 @@ impl Orquiva {
         orquiva_web::router(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
     }
 
+    /// A connection of one's own to the PostgreSQL that this product runs on.
+    pub(crate) async fn postgres(&self) -> tokio_postgres::Client {
+        let Database::Server(url) = &self.database else { panic!("this product is on SQLite") };
+        let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(driver);
+        client
+    }
+
     /// The scheduler of another node over the same database, with the same clock.
     pub(crate) async fn another_scheduler(&self) -> Scheduler {
         let base = base(&self.database, self.clock.clone(), 3).await;

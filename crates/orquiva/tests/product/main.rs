@@ -46,6 +46,7 @@ mod store;
 mod stream;
 mod tidy;
 mod tokens;
+mod two_nodes;
 mod usage;
 mod webhook_messages;
 mod webhooks;
