@@ -235,7 +235,7 @@ impl World {
             return self.go_on(lane);
         }
         // As `lane::mark_due`.
-        let due = self.now.max(self.lanes[lane].pace.paused_until);
+        let due = self.now.max(self.lanes[lane].pace.rests_until());
         self.lanes[lane].due = Some(due);
         self.at(due, Happening::Due(lane));
     }
@@ -312,7 +312,7 @@ impl World {
         let Some(run) = lane.run.take() else { return };
         let mut waiting = lane.waiting.iter().map(|one| self.deliveries[*one].due);
         let next = if lane.ordered { waiting.next() } else { waiting.min() };
-        lane.due = next.map(|due| due.max(lane.pace.paused_until).max(run.next_at));
+        lane.due = next.map(|due| due.max(lane.pace.rests_until()).max(run.next_at));
         if let Some(due) = lane.due {
             self.at(due, Happening::Due(number));
         }
@@ -337,20 +337,20 @@ impl World {
         };
         let probe = run.pace.start(lane.limits, self.now);
         run.busy += 1;
-        let paused_until = run.pace.paused_until;
-        self.check_start(number, next, probe, paused_until);
+        let rests_until = run.pace.rests_until();
+        self.check_start(number, next, probe, rests_until);
         self.deliveries[next].calling = true;
         let time = self.time(number, next);
         let life = self.life;
         self.at(self.now.plus(time), Happening::Over { delivery: next, life, probe });
     }
 
-    fn check_start(&mut self, number: usize, next: usize, probe: bool, paused_until: Timestamp) {
+    fn check_start(&mut self, number: usize, next: usize, probe: bool, rests_until: Timestamp) {
         let (seed, now) = (self.seed, self.now);
         let delivery = &self.deliveries[next];
         let (due, created, rank) = (delivery.due, delivery.created, delivery.rank);
         assert!(delivery.state == State::Waiting && !delivery.calling, "{seed}: sent twice at once");
-        assert!(due <= now && paused_until <= now, "{seed}: too early");
+        assert!(due <= now && rests_until <= now, "{seed}: too early");
         let first = delivery.attempts == 0 && delivery.first_due == delivery.due;
         let lane = &mut self.lanes[number];
         assert!(lane.enabled, "{seed}: a disabled endpoint is called");

@@ -1,6 +1,6 @@
 //! Records what attempts led to, in groups over all lanes: one transaction for whatever waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orquiva_core::event::{API_VERSION, Actor, EventType, NewEvent};
@@ -8,7 +8,7 @@ use orquiva_core::id::{LeaseId, Mint};
 use orquiva_core::webhook::pace::{News, Pace};
 use orquiva_core::{Clock, Timestamp};
 use orquiva_store::delivery::Settled;
-use orquiva_store::lane::Lane;
+use orquiva_store::lane::{Known, Lane};
 use orquiva_store::notice::{self, Notice};
 use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::json;
@@ -29,18 +29,21 @@ const MOST_COUNTED: i64 = 10_000;
 pub(crate) struct Report {
     pub(crate) settled: Settled,
     pub(crate) lease: LeaseId,
-    pub(crate) pace: Pace,
+    pub(crate) known: Known,
     /// When the endpoint took it, if it did.
     pub(crate) success: Option<Timestamp>,
     /// What the endpoint's owner has to know of it.
     pub(crate) news: Option<News>,
 }
 
+/// A report, and whoever waits until it is recorded.
+type Handed = (Report, oneshot::Sender<Option<i64>>);
+
 pub(crate) struct Recorder {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     mint: Arc<Mint>,
-    waiting: Mutex<Vec<(Report, oneshot::Sender<bool>)>>,
+    waiting: Mutex<Vec<Handed>>,
     bell: Notify,
 }
 
@@ -49,12 +52,13 @@ impl Recorder {
         Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new() }
     }
 
-    /// Hands over a report. The answer comes when it is recorded: whether the lease still held.
-    pub(crate) fn submit(&self, report: Report) -> impl Future<Output = bool> + Send + use<> {
+    /// Hands over a report. The answer comes when it is recorded: how often someone else has changed what is remembered
+    /// of the endpoint, and nothing if the lease no longer held.
+    pub(crate) fn submit(&self, report: Report) -> impl Future<Output = Option<i64>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((report, reply));
         self.bell.notify_one();
-        async move { answer.await.unwrap_or(false) }
+        async move { answer.await.unwrap_or_default() }
     }
 
     /// Records what is handed over, until `last` says that nothing more comes.
@@ -76,7 +80,7 @@ impl Recorder {
         }
     }
 
-    async fn record(&self, group: Vec<(Report, oneshot::Sender<bool>)>) {
+    async fn record(&self, group: Vec<Handed>) {
         let (reports, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
         let (now, mint) = (self.clock.now(), self.mint.clone());
@@ -84,16 +88,22 @@ impl Recorder {
         let settle = move |tx| async move { settle(&tx, &reports, &mint, now).await };
         let held = self.store.write(None, settle).await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
-            Vec::new()
+            HashMap::new()
         });
         for (lane, reply) in lanes.iter().zip(replies) {
-            let _stopped_lane_needs_none = reply.send(held.contains(lane));
+            let _stopped_lane_needs_none = reply.send(held.get(lane).copied());
         }
     }
 }
 
-/// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held.
-async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Result<Vec<Lane>, StoreError> {
+/// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held, each
+/// with how often someone else has changed what is remembered of it.
+async fn settle(
+    tx: &Tx,
+    reports: &[Report],
+    mint: &Mint,
+    now: Timestamp,
+) -> Result<HashMap<Lane, i64>, StoreError> {
     let mut lanes: BTreeMap<_, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         let lane = report.settled.lane;
@@ -110,22 +120,24 @@ async fn settle(tx: &Tx, reports: &[Report], mint: &Mint, now: Timestamp) -> Res
         let success = reports.iter().filter_map(|report| report.success).max();
         // The last one knows all before it.
         let holds = match reports.last() {
-            Some(last) => lane::keep(tx, lane, lease, until, &last.pace, success).await?,
-            None => false,
+            Some(last) => lane::keep(tx, lane, lease, until, &last.known, success).await?,
+            None => None,
         };
-        Ok::<_, StoreError>(holds.then_some((lane, reports)))
+        Ok::<_, StoreError>(holds.map(|changes| (lane, changes, reports)))
     });
     let held: Vec<_> = tx.together(held).await?.into_iter().flatten().collect();
-    let settled = held.iter().flat_map(|(_, reports)| reports).map(|report| &report.settled);
+    let settled = held.iter().flat_map(|(.., reports)| reports).map(|report| &report.settled);
     delivery::settle(tx, settled, now).await?;
-    for (lane, reports) in &held {
+    for (lane, changes, reports) in &held {
         for report in reports {
-            if let Some(news) = report.news {
-                tell(tx, *lane, news, &report.pace, mint, now).await?;
+            // That it takes nothing for long is no news of one that was resumed meanwhile; that it is gone still is.
+            let stale = |news: &News| *news != News::Disabled("gone") && report.known.changes != *changes;
+            if let Some(news) = report.news.filter(|news| !stale(news)) {
+                tell(tx, *lane, news, &report.known.pace, mint, now).await?;
             }
         }
     }
-    Ok(held.into_iter().map(|(lane, _)| lane).collect())
+    Ok(held.into_iter().map(|(lane, changes, _)| (lane, changes)).collect())
 }
 
 /// Holds an endpoint that is to be disabled: before its lane, as everyone does. One that is gone needs no holding.

@@ -10,10 +10,10 @@ use orquiva_core::id::{DeliveryId, LeaseId};
 use orquiva_core::webhook::Status;
 use orquiva_core::webhook::ahead::Ahead;
 use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
-use orquiva_core::webhook::pace::{Call, Fate, Limits, Pace, Ready};
+use orquiva_core::webhook::pace::{Call, Fate, Limits, Ready};
 use orquiva_core::{Plan, Timestamp};
 use orquiva_store::delivery::{Attempt, Due, Settled, State};
-use orquiva_store::lane::{Claimed, Lane};
+use orquiva_store::lane::{Claimed, Known, Lane};
 use orquiva_store::{StoreError, delivery, lane, webhook};
 use tokio::sync::{Notify, watch};
 
@@ -52,8 +52,8 @@ struct Recorded {
     placed: bool,
     /// Whether it is not sent again.
     over: bool,
-    /// Whether the lease held.
-    held: bool,
+    /// How often someone else has changed what is remembered of the endpoint; nothing if the lease no longer held.
+    changes: Option<i64>,
 }
 
 /// What the lanes of a node share.
@@ -70,7 +70,7 @@ pub(crate) struct Run {
     lane: Lane,
     plan: Plan,
     lease: LeaseId,
-    pace: Pace,
+    known: Known,
     endpoint: Option<Arc<Endpoint>>,
     /// How many are read ahead.
     most_ahead: usize,
@@ -90,13 +90,13 @@ pub(crate) struct Run {
 impl Run {
     /// One that reads up to `most_ahead` deliveries ahead.
     pub(crate) fn new(shared: Shared, most_ahead: usize, claimed: Claimed, lease: LeaseId) -> Self {
-        let Claimed { lane, plan, pace } = claimed;
+        let Claimed { lane, plan, known } = claimed;
         Self {
             shared,
             lane,
             plan,
             lease,
-            pace,
+            known,
             endpoint: None,
             most_ahead,
             ahead: Ahead::default(),
@@ -140,7 +140,11 @@ impl Run {
                 }
                 Some(recorded) = self.recording.next() => {
                     self.ahead.settle(recorded.id, recorded.placed, recorded.over);
-                    self.ending |= !recorded.held;
+                    match recorded.changes {
+                        Some(changes) if changes == self.known.changes => {}
+                        Some(_) => self.learn().await?,
+                        None => self.ending = true,
+                    }
                 }
                 () = granted(&mut self.wish) => {}
                 _ = heartbeat.tick() => self.renew().await?,
@@ -209,6 +213,17 @@ impl Run {
         Ok(())
     }
 
+    /// Goes on from what someone else has made of what is remembered of the endpoint.
+    async fn learn(&mut self) -> Result<(), StoreError> {
+        let tx = self.shared.parts.store.read().await?;
+        match lane::known(&tx, self.lane).await {
+            Ok(known) => self.known = known,
+            Err(StoreError::NotFound) => self.ending = true,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     /// Ends what waits for an endpoint that was disabled meanwhile; it stays in the log as failed.
     async fn fail_waiting(&mut self) -> Result<(), StoreError> {
         self.ending = true;
@@ -224,7 +239,7 @@ impl Run {
         while self.recording.len() < MOST_UNRECORDED {
             let Some(next) = self.ahead.next() else { break };
             let now = self.shared.parts.clock.now();
-            match self.pace.ready(endpoint.limits, self.sending.len(), now) {
+            match self.known.pace.ready(endpoint.limits, self.sending.len(), now) {
                 Ready::Now => {}
                 Ready::Later => break,
                 Ready::At(at) => {
@@ -238,7 +253,7 @@ impl Run {
             let Some(slot) = wish.take() else { return };
             self.wish = None;
             if let Some(due) = self.ahead.take() {
-                let probe = self.pace.start(endpoint.limits, now);
+                let probe = self.known.pace.start(endpoint.limits, now);
                 self.sending.push(Box::pin(call(
                     self.shared.parts.clone(),
                     endpoint.clone(),
@@ -265,7 +280,7 @@ impl Run {
         let outcome = outcome(attempt, &reply.answer, now, self.shared.parts.chance.unit());
         let call = Call { delivery: due.id, first_due: due.first_due_at, probe: *probe };
         let limits = self.endpoint.as_ref().map_or(Limits::default(), |endpoint| endpoint.limits);
-        let verdict = self.pace.settle(call, outcome, limits, now);
+        let verdict = self.known.pace.settle(call, outcome, limits, now);
         let (state, attempts) = match verdict.fate {
             Fate::Delivered => (State::Delivered, number),
             Fate::Again { due: at, first_due, spent } => {
@@ -285,9 +300,9 @@ impl Run {
         let settled = Settled { id, lane: self.lane, state, attempts, attempt: attempted(number, sent) };
         let success = (verdict.fate == Fate::Delivered).then_some(now);
         let report =
-            Report { settled, lease: self.lease, pace: self.pace.clone(), success, news: verdict.news };
-        let held = self.shared.recorder.submit(report);
-        self.recording.push(Box::pin(async move { Recorded { id, placed, over, held: held.await } }));
+            Report { settled, lease: self.lease, known: self.known.clone(), success, news: verdict.news };
+        let recorded = self.shared.recorder.submit(report);
+        self.recording.push(Box::pin(async move { Recorded { id, placed, over, changes: recorded.await } }));
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {

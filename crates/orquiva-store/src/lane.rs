@@ -41,7 +41,16 @@ pub struct Claimed {
     /// What its company pays for.
     pub plan: Plan,
     /// What is remembered of its endpoint.
+    pub known: Known,
+}
+
+/// What is remembered of an endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// How it fares.
     pub pace: Pace,
+    /// How often someone else than who holds its lane has changed that.
+    pub changes: i64,
 }
 
 /// Says that something waits in these lanes from now on. A lane that is leased or paused keeps its time: whoever
@@ -68,7 +77,9 @@ pub async fn lock(tx: &Tx, lane: Lane) -> Result<bool, StoreError> {
 
 /// Ends the pause of a lane: someone wants something sent now.
 pub async fn unpause(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
-    let sql = sql!("update lane set paused_until = 0 where company_id = $1 and webhook_id = $2");
+    let sql = sql!(
+        "update lane set paused_until = 0, changes = changes + 1 where company_id = $1 and webhook_id = $2"
+    );
     tx.run(sql, args![lane.company, lane.webhook]).await.map(drop)
 }
 
@@ -87,7 +98,7 @@ pub async fn claim(
           where (company_id, webhook_id) in
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4)
          returning company_id, webhook_id, (select plan from company where company.id = lane.company_id),
-             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start",
+             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start, changes",
         postgres
         "with due as
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4
@@ -95,28 +106,45 @@ pub async fn claim(
          update lane set due_at = $2, lease_id = $3 from due
           where lane.company_id = due.company_id and lane.webhook_id = due.webhook_id
          returning lane.company_id, lane.webhook_id, (select plan from company where company.id = lane.company_id),
-             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start"
+             paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start, changes"
     );
+    let read = |row: &Row<'_>| {
+        let plan = row.text(2)?;
+        let plan = Plan::parse(&plan).ok_or_else(|| StoreError::broken("a company has no known plan"))?;
+        let lane = Lane { company: row.id(0)?, webhook: row.id(1)? };
+        Ok(Claimed { lane, plan, known: read_known(row, 3)? })
+    };
     tx.all(sql, args![now, until, lease, limit], read).await
 }
 
-fn read(row: &Row<'_>) -> Result<Claimed, StoreError> {
+/// What is remembered of an endpoint, by whoever works its lane or by others.
+pub async fn known(tx: &Tx, lane: Lane) -> Result<Known, StoreError> {
+    let sql = sql!(
+        "select paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start, changes
+           from lane where company_id = $1 and webhook_id = $2"
+    );
+    let known = tx.first(sql, args![lane.company, lane.webhook], |row| read_known(row, 0)).await?;
+    known.ok_or(StoreError::NotFound)
+}
+
+/// What is remembered, from its ten columns, the first of which is `at`.
+fn read_known(row: &Row<'_>, at: usize) -> Result<Known, StoreError> {
     let breaker = Stored {
-        failures: row.int(7)?,
-        failed: row.opt_text(8)?,
-        outcomes: row.int(9)?,
-        trips: row.int(10)?,
-        slow_start: row.opt_int(11)?,
+        failures: row.int(at + 4)?,
+        failed: row.opt_text(at + 5)?,
+        outcomes: row.int(at + 6)?,
+        trips: row.int(at + 7)?,
+        slow_start: row.opt_int(at + 8)?,
     };
     let pace = Pace {
         breaker: Breaker::stored(&breaker),
-        bucket: Bucket::stored(row.int(6)?),
-        paused_until: row.time(3)?,
-        failing_since: row.opt_time(4)?,
-        warned: usize::try_from(row.int(5)?).unwrap_or_default(),
+        bucket: Bucket::stored(row.int(at + 3)?),
+        paused_until: row.time(at)?,
+        probe_at: Timestamp::default(),
+        failing_since: row.opt_time(at + 1)?,
+        warned: usize::try_from(row.int(at + 2)?).unwrap_or_default(),
     };
-    let plan = Plan::parse(&row.text(2)?).ok_or_else(|| StoreError::broken("a company has no known plan"))?;
-    Ok(Claimed { lane: Lane { company: row.id(0)?, webhook: row.id(1)? }, plan, pace })
+    Ok(Known { pace, changes: row.int(at + 9)? })
 }
 
 /// Prolongs the lease of a lane; whether it is still held. A lease that was taken over is not given back.
@@ -126,26 +154,36 @@ pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Resu
 }
 
 /// Prolongs the lease of a lane and stores what is remembered of its endpoint, which took something at `success` if it
-/// did; whether it is still held. A pause that someone else made stays.
+/// did, unless someone else has changed that since; returns how often someone has by now, and nothing if the lease is no
+/// longer held.
 pub async fn keep(
     tx: &Tx,
     lane: Lane,
     lease: LeaseId,
     until: Timestamp,
-    pace: &Pace,
+    known: &Known,
     success: Option<Timestamp>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<i64>, StoreError> {
     let sql = sql!(
-        "update lane set due_at = $4, paused_until = case when paused_until < $5 then $5 else paused_until end,
-            failing_since = $6, warned = $7, next_at = $8, failures = $9, failed = $10, outcomes = $11, trips = $12,
-            slow_start = $13, last_success_at = coalesce($14, last_success_at)
-          where company_id = $1 and webhook_id = $2 and lease_id = $3"
+        "update lane set due_at = $4, last_success_at = coalesce($14, last_success_at),
+            paused_until = case when changes = $15 then $5 else paused_until end,
+            failing_since = case when changes = $15 then $6 else failing_since end,
+            warned = case when changes = $15 then $7 else warned end,
+            next_at = case when changes = $15 then $8 else next_at end,
+            failures = case when changes = $15 then $9 else failures end,
+            failed = case when changes = $15 then $10 else failed end,
+            outcomes = case when changes = $15 then $11 else outcomes end,
+            trips = case when changes = $15 then $12 else trips end,
+            slow_start = case when changes = $15 then $13 else slow_start end
+          where company_id = $1 and webhook_id = $2 and lease_id = $3
+         returning changes"
     );
+    let Known { pace, changes } = known;
     let Stored { failures, failed, outcomes, trips, slow_start } = pace.breaker.to_stored();
-    let mut args = args![lane.company, lane.webhook, lease, until, pace.paused_until].to_vec();
+    let mut args = args![lane.company, lane.webhook, lease, until, pace.rests_until()].to_vec();
     args.extend_from_slice(args![pace.failing_since, pace.warned as i64, pace.bucket.to_stored()]);
-    args.extend_from_slice(args![failures, failed, outcomes, trips, slow_start, success]);
-    Ok(tx.run(sql, &args).await? > 0)
+    args.extend_from_slice(args![failures, failed, outcomes, trips, slow_start, success, *changes]);
+    tx.first(sql, &args, |row| row.int(0)).await
 }
 
 /// Gives a lane back: due again when its next delivery is, its pause is over and `not_before` is reached; or idle.
@@ -187,7 +225,8 @@ pub async fn take_back(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
 /// Pauses a lane until someone says otherwise: what is put into it waits.
 pub async fn halt(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
     let sql = sql!(
-        "update lane set paused_until = $3, due_at = case when lease_id is null then null else due_at end
+        "update lane set paused_until = $3, due_at = case when lease_id is null then null else due_at end,
+            changes = changes + 1
           where company_id = $1 and webhook_id = $2"
     );
     tx.run(sql, args![lane.company, lane.webhook, FOREVER]).await.map(drop)
@@ -197,7 +236,7 @@ pub async fn halt(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
 pub async fn resume(tx: &Tx, lane: Lane, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
         "update lane set paused_until = 0, failing_since = null, failures = 0, failed = null, outcomes = 0,
-            trips = 0, slow_start = null, next_at = 0, warned = 0,
+            trips = 0, slow_start = null, next_at = 0, warned = 0, changes = changes + 1,
             due_at = case when lease_id is null then $3 else due_at end
           where company_id = $1 and webhook_id = $2"
     );

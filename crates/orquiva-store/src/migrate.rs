@@ -6,6 +6,7 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/0002_delivery.sql")),
     (3, include_str!("../../../migrations/0003_replay.sql")),
     (4, include_str!("../../../migrations/0004_notice.sql")),
+    (5, include_str!("../../../migrations/0005_lane_changes.sql")),
 ];
 
 /// Where the steps that were run are written down.

@@ -22,8 +22,10 @@ pub struct Pace {
     pub breaker: Breaker,
     /// Keeps calls to the rate.
     pub bucket: Bucket,
-    /// Nothing is sent before.
+    /// Nothing is sent before: the endpoint, or its owner, asked for it.
     pub paused_until: Timestamp,
+    /// Nothing is sent before either: the breaker waits with its next probe. Over as soon as the endpoint takes something.
+    pub probe_at: Timestamp,
     /// Since when the endpoint takes nothing.
     pub failing_since: Option<Timestamp>,
     /// Warnings that were given since then.
@@ -112,10 +114,15 @@ impl Pace {
             return Ready::Later;
         }
         let rate = limits.per_second.map_or(now, |rate| self.bucket.ready(rate, now));
-        match self.paused_until.max(rate) {
+        match self.rests_until().max(rate) {
             at if at > now => Ready::At(at),
             _ => Ready::Now,
         }
+    }
+
+    /// The end of all pauses. It is stored as one: the calls that could shorten it are over when a lane is given back.
+    pub fn rests_until(&self) -> Timestamp {
+        self.paused_until.max(self.probe_at)
     }
 
     /// A call starts; whether it is a probe.
@@ -132,6 +139,7 @@ impl Pace {
         match outcome {
             Outcome::Delivered => {
                 self.breaker.succeed(limits.at_once);
+                self.probe_at = Timestamp::default();
                 self.failing_since = None;
                 self.warned = 0;
                 calm(Fate::Delivered)
@@ -158,7 +166,7 @@ impl Pace {
             }
             false => (fate, self.breaker.fail(call.delivery, now)),
         };
-        self.paused_until = self.paused_until.max(until.unwrap_or_default());
+        self.probe_at = self.probe_at.max(until.unwrap_or_default());
         let news = self.news(now);
         let rests = until.is_some() || matches!(news, Some(News::Disabled(_)));
         Verdict { fate, news, rests }
@@ -210,6 +218,27 @@ mod tests {
         let failing = [1.0, 24.0, 72.0].map(|hours| (hours, News::Failing));
         assert_eq!(told[..3], failing);
         assert_eq!(told[3..], [(120.0, News::Disabled("failing"))]);
+    }
+
+    #[test]
+    fn a_call_that_arrives_late_ends_the_pause_of_the_breaker_and_no_other() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let mint = Mint::new(Arc::new(FrozenClock::at(now)), Arc::new(SeededChance::new(1)));
+        let opened = || {
+            let mut pace = Pace::default();
+            for _ in 0..5 {
+                pace.settle(call(&mint, false), Outcome::Retry(now), LIMITS, now);
+            }
+            assert_eq!(pace.ready(LIMITS, 0, now), Ready::At(now.plus(30_000)));
+            pace
+        };
+        let mut pace = opened();
+        pace.settle(call(&mint, false), Outcome::Delivered, LIMITS, now);
+        assert_eq!((pace.breaker.is_open(), pace.ready(LIMITS, 0, now)), (false, Ready::Now));
+        let mut pace = opened();
+        pace.settle(call(&mint, false), Outcome::Defer(now.plus(HOUR)), LIMITS, now);
+        pace.settle(call(&mint, false), Outcome::Delivered, LIMITS, now);
+        assert_eq!(pace.ready(LIMITS, 0, now), Ready::At(now.plus(HOUR)), "the endpoint asked for it");
     }
 
     #[test]

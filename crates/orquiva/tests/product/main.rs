@@ -23,6 +23,7 @@ mod harness;
 mod health;
 mod hostile;
 mod lanes;
+mod leased;
 mod listening;
 mod lists;
 mod matrix;
