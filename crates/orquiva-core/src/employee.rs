@@ -167,7 +167,11 @@ impl Employee {
 
     /// In what `self` differs from `before`.
     pub fn difference(&self, before: &Self) -> Difference {
-        let (changed, previous) = field::difference(&json!(self), &json!(before));
+        let (changed, mut previous) = field::difference(&json!(self), &json!(before));
+        // A value whose field has become sensitive was open before, and is so no more.
+        if let Some(Value::Object(open)) = previous.get_mut("customFields") {
+            open.retain(|slug, _| !self.custom_fields.sensitive.contains_key(slug));
+        }
         let mut difference = Difference { changed, previous, sensitive: Map::new() };
         if self.sensitive != before.sensitive {
             let (now, was) = (self.sensitive.to_map(), before.sensitive.to_map());

@@ -125,6 +125,37 @@ pub fn with_sensitive(kind: &str, payload: &str, sensitive: Option<&str>) -> Str
     Value::Object(payload_map).to_string()
 }
 
+/// Whether a payload shows values of fields that a company has added.
+pub fn shows_custom_values(payload: &str) -> bool {
+    payload.contains(r#""customFields":{""#)
+}
+
+/// Payload and sensitive part of an event once the values of these fields of the company's own are hidden too: they have
+/// become sensitive after the event was written. Nothing if none of them is shown.
+pub fn concealed(payload: &str, sensitive: Option<&str>, slugs: &[String]) -> Option<(String, String)> {
+    let mut shown: Map<String, Value> = serde_json::from_str(payload).ok()?;
+    let mut hidden: Map<String, Value> =
+        sensitive.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut found = false;
+    for part in ["data", "previous"] {
+        let Some(Value::Object(values)) = shown.get_mut(part).and_then(|part| part.get_mut("customFields"))
+        else {
+            continue;
+        };
+        if !slugs.iter().any(|slug| values.contains_key(slug)) {
+            continue;
+        }
+        found = true;
+        let all = Value::Object(values.clone());
+        values.retain(|slug, _| !slugs.contains(slug));
+        let part = hidden.entry(part).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(part) = part {
+            part.entry("customFields").or_insert(all);
+        }
+    }
+    found.then(|| (Value::Object(shown).to_string(), Value::Object(hidden).to_string()))
+}
+
 /// What an endpoint is subscribed to: a type, all types of a resource (`employee.*`), or all (`*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
@@ -216,6 +247,32 @@ pub fn patterns(stored: &str) -> Vec<Pattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_of_a_field_that_has_become_sensitive_move_to_the_hidden_part_and_come_back_for_who_may_see_it()
+    {
+        let told = json!({
+            "data": { "id": "emp_1", "customFields": { "badge": "B1", "shirt": "M" } },
+            "changed": ["customFields"], "previous": { "customFields": { "shirt": "L" } },
+        });
+        let payload = told.to_string();
+        let slugs = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect::<Vec<_>>();
+        assert!(shows_custom_values(&payload));
+        assert_eq!(concealed(&payload, None, &slugs(&["other"])), None);
+        let (open, hidden) = concealed(&payload, None, &slugs(&["badge", "shirt"])).expect("both are shown");
+        assert!(!open.contains("B1") && !open.contains("\"M\"") && !open.contains("\"L\""), "{open}");
+        let whole: Value =
+            serde_json::from_str(&with_sensitive("employee.updated", &open, Some(&hidden))).expect("JSON");
+        assert_eq!(whole["data"]["customFields"], told["data"]["customFields"]);
+        assert_eq!(whole["previous"], told["previous"]);
+        let known = r#"{"data":{"gender":"female","customFields":{"badge":"B1","shirt":"M","secret":7}}}"#;
+        let (open, hidden) = concealed(&payload, Some(known), &slugs(&["badge"])).expect("it is shown");
+        let whole: Value =
+            serde_json::from_str(&with_sensitive("employee.updated", &open, Some(&hidden))).expect("JSON");
+        assert_eq!(whole["data"]["customFields"], json!({ "badge": "B1", "shirt": "M", "secret": 7 }));
+        assert_eq!(whole["data"]["gender"], "female");
+    }
 
     #[test]
     fn a_pattern_matches_its_type_its_resource_or_all() {

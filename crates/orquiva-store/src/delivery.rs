@@ -3,7 +3,7 @@
 use orquiva_core::Timestamp;
 use orquiva_core::id::{CompanyId, DeliveryId, EventId};
 
-use crate::event::Event;
+use crate::event::{Event, conceal};
 use crate::lane::Lane;
 use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
@@ -168,7 +168,9 @@ pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<
         blocked |= due.placed && due_at > now;
         (!(due.placed && blocked)).then_some(due)
     };
-    Ok(found.into_iter().filter_map(goes).collect())
+    let mut due: Vec<_> = found.into_iter().filter_map(goes).collect();
+    conceal(tx, lane.company, due.iter_mut().map(|due| &mut due.event)).await?;
+    Ok(due)
 }
 
 /// Records what attempts led to. A delivery that is no longer waiting (its endpoint was deleted) stays as it is.

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use orquiva_core::event::{NewEvent, Types, with_sensitive};
+use orquiva_core::event::{NewEvent, Types, concealed, shows_custom_values, with_sensitive};
 use orquiva_core::id::{CompanyId, DepartmentId, EventId, WebhookId};
 use orquiva_core::webhook::body::{Told, body};
 use orquiva_core::webhook::{Format, Payload};
 use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::{Sql, sql};
-use crate::{Arg, Row, StoreError, Tx, args};
+use crate::{Arg, Row, StoreError, Tx, args, custom_field};
 
 /// An event that has its place in the log.
 #[derive(Clone, Debug)]
@@ -235,7 +235,9 @@ pub async fn page(
         true => log.last.min(after.unwrap_or(log.expired).saturating_add(SPAN)),
         false => log.last,
     };
-    Ok(Page { log, through, events: rows.into_iter().filter_map(|(_, event)| event).collect() })
+    let mut events: Vec<_> = rows.into_iter().filter_map(|(_, event)| event).collect();
+    conceal(tx, company, events.iter_mut()).await?;
+    Ok(Page { log, through, events })
 }
 
 /// The types that most events are of: the index of the rare ones leaves them out.
@@ -327,7 +329,9 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EventId) -> Result<Event, Stor
         "select id, type, created_at, sequence, payload, sensitive from event
           where company_id = $1 and id = $2 and sequence is not null"
     );
-    tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
+    let mut event = tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)?;
+    conceal(tx, company, std::iter::once(&mut event)).await?;
+    Ok(event)
 }
 
 /// Up to `limit` companies after `after` whose oldest event happened before `before`.
@@ -404,6 +408,26 @@ pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) 
     let log = sql!("update event_log set expired_sequence = $2 where company_id = $1");
     tx.run(log, through).await?;
     Ok(gone)
+}
+
+/// Hides in `events` what fields tell that have become sensitive after it was written, as if it had been hidden then.
+/// Events without values of such fields, which most are, cost nothing.
+pub(crate) async fn conceal<'e>(
+    tx: &Tx,
+    company: CompanyId,
+    events: impl Iterator<Item = &'e mut Event>,
+) -> Result<(), StoreError> {
+    let showing: Vec<_> = events.filter(|event| shows_custom_values(&event.payload)).collect();
+    if showing.is_empty() {
+        return Ok(());
+    }
+    let slugs = custom_field::sensitive(tx, company).await?;
+    for event in showing {
+        if let Some((payload, sensitive)) = concealed(&event.payload, event.sensitive.as_deref(), &slugs) {
+            (event.payload, event.sensitive) = (payload, Some(sensitive));
+        }
+    }
+    Ok(())
 }
 
 fn insertion() -> &'static Sql {

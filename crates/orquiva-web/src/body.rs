@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use orquiva_core::Code;
 use serde_json::{Map, Value};
@@ -56,8 +56,13 @@ impl<S: Sync> FromRequest<S> for OptionalBody {
     }
 }
 
-/// Accepts JSON, merge patches, plain text (what `fetch` calls a string) and no type at all.
+/// Accepts JSON, merge patches, plain text (what `fetch` calls a string) and no type at all; nothing compressed
+/// (RFC 9110 §8.4).
 fn may_be_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(Problem::from(Code::UnsupportedMediaType).with(header::ACCEPT_ENCODING, "identity"));
+    }
     let refused = || {
         Problem::from(Code::UnsupportedMediaType).with(
             header::HeaderName::from_static("accept-patch"),

@@ -63,21 +63,35 @@ impl IfNoneMatch {
 }
 
 /// The entity tag of a version as it is shown to who may not see all of it: another one, so that who may from now on
-/// is sent the whole. As a condition of a write it means the same version.
-pub(crate) fn partial(etag: &str) -> String {
-    format!("{}-redacted\"", etag.trim_end_matches('"'))
+/// is sent the whole; and another one again where other fields of the company's `own` are hidden, because the answer
+/// names them. As a condition of a write it means the same version.
+pub(crate) fn partial(etag: &str, own: &[String]) -> String {
+    let start = start_of_partial(etag);
+    match own.is_empty() {
+        true => format!("{start}\""),
+        false => format!("{start}-{:016x}\"", hash(own.join(",").as_bytes())),
+    }
+}
+
+fn start_of_partial(etag: &str) -> String {
+    format!("{}-redacted", etag.trim_end_matches('"'))
 }
 
 /// Whether `tag` of a condition means the version of `etag`.
 fn means(tag: &str, etag: &str) -> bool {
-    tag == "*" || tag == etag || tag == partial(etag)
+    let rest = tag.strip_prefix(&start_of_partial(etag));
+    tag == "*" || tag == etag || rest.is_some_and(|rest| rest == "\"" || rest.starts_with('-'))
 }
 
 /// The entity tag of something without a version: the same as long as it is shown in the same bytes.
 pub(crate) fn etag_of(shown: &[u8]) -> String {
+    format!("\"{:016x}\"", hash(shown))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
     let mut hash = DefaultHasher::new();
-    hash.write(shown);
-    format!("\"{:016x}\"", hash.finish())
+    hash.write(bytes);
+    hash.finish()
 }
 
 /// Gives every read of JSON an entity tag, and answers 304 to who has it already.

@@ -63,9 +63,14 @@ impl<S: Sync> FromRequestParts<S> for Terms {
     }
 }
 
-/// The key, quoted as the draft has it or bare as many clients send it: 1 to 255 visible ASCII characters.
+/// The key, quoted as the draft has it or bare as many clients send it: 1 to 255 visible ASCII characters. Of two
+/// keys nobody knows which is meant.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Code::InvalidIdempotencyKey.into());
+    }
     let text = value.to_str().unwrap_or_default().trim();
     let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let valid = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());

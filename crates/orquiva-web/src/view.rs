@@ -53,9 +53,9 @@ impl View {
 
     /// The `ETag` of an employee by itself, as this caller sees it.
     pub(crate) fn etag(&self, employee: &Employee) -> String {
-        match self.shows_sensitive() {
-            true => employee.etag(),
-            false => partial(&employee.etag()),
+        match &self.hidden {
+            None => employee.etag(),
+            Some(own) => partial(&employee.etag(), own),
         }
     }
 

@@ -4,7 +4,7 @@ use axum::extract::{OriginalUri, Path, State};
 use axum::response::IntoResponse;
 use orquiva_core::{CustomField, Fault, NewCustomField, Scope};
 use orquiva_people::custom_fields;
-use orquiva_store::custom_field;
+use orquiva_store::{Tx, custom_field};
 use serde_json::json;
 
 use crate::answer::{Answer, to_json};
@@ -116,8 +116,9 @@ pub(super) async fn change(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
-    let (slug, patch) = (plain(slug), body.json);
+    let (slug, patch, owner) = (plain(slug), body.json, caller.clone());
     app.write(&caller, body.terms, move |tx, pen| async move {
+        may_touch(&tx, &owner, &slug).await?;
         let holds = |field: &CustomField| expected.holds(&field.etag());
         let changed = custom_fields::change(&tx, &pen, &slug, &patch, holds).await?;
         Ok(Answer::shown(changed.etag(), &changed))
@@ -150,13 +151,24 @@ pub(super) async fn delete(
         _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
     });
     params.finish()?;
-    let slug = plain(slug);
+    let (slug, owner) = (plain(slug), caller.clone());
     app.write(&caller, terms, move |tx, pen| async move {
+        may_touch(&tx, &owner, &slug).await?;
         let holds = |field: &CustomField| expected.holds(&field.etag());
         custom_fields::remove(&tx, &pen, &slug, force.unwrap_or_default(), holds).await?;
         Ok(Answer::nothing())
     })
     .await
+}
+
+/// Refuses who may not both see and write what is sensitive a change of a field that is, and its removal: they could
+/// show its values, tell which there are, or take them away.
+async fn may_touch(tx: &Tx, caller: &Caller, slug: &str) -> Result<(), Problem> {
+    if custom_field::hold(tx, caller.company, slug).await?.shape.sensitive {
+        caller.must(Scope::EmployeesSensitiveRead)?;
+        caller.must(Scope::EmployeesSensitiveWrite)?;
+    }
+    Ok(())
 }
 
 /// A slug as a database can look for it: a text with a NUL names no field.

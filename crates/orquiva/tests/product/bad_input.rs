@@ -138,6 +138,14 @@ async fn sizes_types_and_methods_are_held_to() {
                 "{kind} is read as JSON"
             );
         }
+        for coding in ["gzip", "identity, br"] {
+            let packed =
+                acme.write(Method::POST, "/v1/employees", &[("content-encoding", coding)], &json!({})).await;
+            assert_eq!(packed.problem(), (415, "unsupported_media_type"), "{coding}");
+            assert_eq!(packed.header("accept-encoding"), "identity");
+        }
+        let plain = [("content-encoding", "identity")];
+        assert_eq!(acme.write(Method::POST, "/v1/employees", &plain, &json!({})).await.status, 422);
         let put = acme.raw(Method::PUT, "/v1/employees", None, "{}").await;
         assert_eq!(put.problem(), (405, "method_not_allowed"));
         let mut allowed: Vec<_> = put.header("allow").split(',').collect();
@@ -235,6 +243,9 @@ async fn a_bad_idempotency_key_is_refused() {
                 acme.write(Method::POST, "/v1/employees", &[("idempotency-key", key)], &json!({})).await;
             assert_eq!(answer.problem(), (400, "invalid_idempotency_key"), "{key:?}");
         }
+        let two = [("idempotency-key", "a"), ("idempotency-key", "b")];
+        let answer = acme.write(Method::POST, "/v1/employees", &two, &json!({})).await;
+        assert_eq!(answer.problem(), (400, "invalid_idempotency_key"), "nobody knows which is meant");
         assert_untouched(&acme).await;
     })
     .await;

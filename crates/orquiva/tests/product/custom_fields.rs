@@ -357,12 +357,54 @@ async fn a_field_that_becomes_sensitive_is_hidden_at_once_and_a_copy_stays_exact
             json!({ "badge": "B0", "disability": 0 })
         );
         copies_are_exact().await;
+        for event in some.events().await {
+            assert!(!event.to_string().contains("\"B"), "nor do older events tell it: {event}");
+        }
+        let told = acme.events().await;
+        assert_eq!(told[0]["data"]["customFields"], json!({ "badge": "B0", "disability": 0 }));
+        assert_eq!(told[5]["previous"]["customFields"], json!({ "badge": "B0", "disability": 0 }));
         assert_eq!(
             acme.patch("/v1/custom-fields/disability", &json!({ "sensitive": false })).await.status,
             200
         );
         assert_eq!(some.get(&people[3]).await.body["customFields"], json!({ "disability": 3 }));
         copies_are_exact().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_not_see_and_write_what_is_sensitive_does_not_open_remove_or_probe_it() {
+    on_both(async |orq| {
+        let acme = company(&orq).await;
+        let mood = json!({ "slug": "mood", "label": "Ánimo", "type": "choice", "choices": ["bien", "mal"], "sensitive": true });
+        acme.field(mood).await;
+        let ana = acme.hire_with("ana", json!({ "disability": 33, "mood": "mal" })).await;
+        let before = acme.get(&ana).await.body;
+        for (held, missing) in [
+            ("employees:read employees:write", "employees.sensitive:read"),
+            ("employees:write employees.sensitive:write", "employees.sensitive:read"),
+            ("employees:write employees.sensitive:read", "employees.sensitive:write"),
+        ] {
+            let some = orq.client_of(acme.company, scopes(held)).await;
+            for refused in [
+                some.patch("/v1/custom-fields/disability", &json!({ "sensitive": false })).await,
+                some.patch("/v1/custom-fields/disability?dryRun=true", &json!({ "sensitive": false })).await,
+                some.patch("/v1/custom-fields/mood", &json!({ "choices": ["bien"] })).await,
+                some.delete("/v1/custom-fields/mood").await,
+                some.delete("/v1/custom-fields/disability?force=true").await,
+            ] {
+                assert_eq!(refused.problem(), (403, "insufficient_scope"), "{held}");
+                let challenge = format!("scope=\"{missing}\"");
+                assert!(refused.header("www-authenticate").contains(&challenge), "{held}");
+                assert!(!refused.body.to_string().contains("mal"), "{}", refused.body);
+            }
+            let shirt = some.patch("/v1/custom-fields/shirt", &json!({ "label": format!("de {held}") })).await;
+            assert_eq!(shirt.status, 200, "what is not sensitive is theirs");
+        }
+        assert_eq!(acme.get(&ana).await.body, before);
+        assert_eq!(acme.get("/v1/custom-fields/disability").await.body["version"], 1);
+        assert_eq!(acme.delete("/v1/custom-fields/disability?force=true").await.status, 204);
     })
     .await;
 }

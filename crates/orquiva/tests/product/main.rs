@@ -35,6 +35,7 @@ mod process;
 mod proofs;
 mod rate;
 mod redaction;
+mod redaction_always;
 mod references;
 mod replays;
 mod reporting_lines;

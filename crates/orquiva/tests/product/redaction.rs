@@ -107,6 +107,40 @@ async fn who_may_see_more_from_now_on_is_sent_more() {
 }
 
 #[tokio::test]
+async fn an_answer_that_names_what_is_hidden_is_another_one_when_more_is() {
+    on_both(async |orq| {
+        let (all, some) = two(&orq, scopes("employees:read employees:write")).await;
+        let path = format!("/v1/employees/{}", all.hire("Ana Ruiz").await);
+        let (whole, part) = (all.get(&path).await, some.get(&path).await);
+        let field = json!({ "slug": "disability", "label": "D", "type": "number", "sensitive": true });
+        assert_eq!(all.post("/v1/custom-fields", &field).await.status, 201);
+        let again = async |caller: &Caller<'_>, known: &Answer| {
+            let known = [("if-none-match", known.header("etag"))];
+            caller.write(Method::GET, &path, &known, &Value::Null).await
+        };
+        assert_eq!(again(&all, &whole).await.status, 304, "who sees everything is told nothing new");
+        let told = again(&some, &part).await;
+        let added = json!({ "field": "customFields.disability", "scope": "employees.sensitive:read" });
+        assert_eq!(
+            (told.status, told.body["_meta"]["redacted"].as_array().unwrap().last()),
+            (200, Some(&added))
+        );
+        assert_eq!(again(&some, &told).await.status, 304);
+        for known in [&whole, &part, &told] {
+            let known = [("if-match", known.header("etag"))];
+            let dry = format!("{path}?dryRun=true");
+            let changed = some.write(Method::PATCH, &dry, &known, &json!({ "jobTitle": "Jefa" })).await;
+            assert_eq!(changed.status, 200, "for a write each means the version");
+        }
+        for wrong in ["\"1-redacted", "\"1-redactedx\"", "\"11-redacted\"", "W/\"1\"", "1"] {
+            let stale = some.write(Method::DELETE, &path, &[("if-match", wrong)], &Value::Null).await;
+            assert_eq!(stale.problem(), (412, "precondition_failed"), "{wrong}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_may_not_write_sensitive_fields_is_told_so_and_nothing_is_stored() {
     on_both(async |orq| {
         let (all, some) = two(&orq, scopes("employees:read employees:write employees.sensitive:read")).await;
