@@ -128,9 +128,12 @@ impl Lanes {
         if let Err(cause) = run.go(&bell, stop, linger).await {
             tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "a lane stopped; it is taken up again");
         }
-        let not_before = run.not_before();
+        let (not_before, unfinished) = (run.not_before(), run.is_unfinished());
         drop(run);
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        if unfinished {
+            return;
+        }
         let release = move |tx| async move { lane::release(&tx, lane, lease, not_before).await };
         if let Err(cause) = self.parts.store.write::<_, StoreError, _, _>(None, release).await {
             tracing::warn!(%cause, webhook.id = %lane.webhook, "a lane could not be given back; its lease runs out by itself");

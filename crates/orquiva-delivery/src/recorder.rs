@@ -149,7 +149,7 @@ async fn hold(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
 }
 
 /// Tells of an endpoint that takes nothing, by an event and by a notice. One that is given up is disabled, and what waits
-/// for it fails; it stays in the log.
+/// for it fails, a piece of it at once; it stays in the log.
 async fn tell(
     tx: &Tx,
     lane: Lane,
@@ -165,7 +165,7 @@ async fn tell(
             if !webhook::disable(tx, lane.company, lane.webhook, reason, now).await? {
                 return Ok(());
             }
-            delivery::end_waiting(tx, lane, "failed", now).await?;
+            delivery::end_some(tx, lane, "failed", now).await?; // whoever works the lane ends the rest
             EventType::WebhookDisabled
         }
     };

@@ -10,11 +10,11 @@ use orquiva_core::id::{DeliveryId, LeaseId};
 use orquiva_core::webhook::Status;
 use orquiva_core::webhook::ahead::Ahead;
 use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
-use orquiva_core::webhook::pace::{Call, Fate, Limits, Ready};
+use orquiva_core::webhook::pace::{Call, Fate, Limits, News, Ready};
 use orquiva_core::{Plan, Timestamp};
 use orquiva_store::delivery::{Attempt, Due, Settled, State};
 use orquiva_store::lane::{Claimed, Known, Lane};
-use orquiva_store::{StoreError, delivery, lane, webhook};
+use orquiva_store::{Order, StoreError, Tx, delivery, lane, webhook};
 use tokio::sync::{Notify, watch};
 
 use crate::client::Reply;
@@ -85,6 +85,8 @@ pub(crate) struct Run {
     more: bool,
     /// Whether sending has to end: stop, pause, lost lease, endpoint gone.
     ending: bool,
+    /// Whether what waits has to end as well: the endpoint is disabled or gone.
+    hopeless: bool,
 }
 
 impl Run {
@@ -106,6 +108,7 @@ impl Run {
             next_at: None,
             more: true,
             ending: false,
+            hopeless: false,
         }
     }
 
@@ -128,7 +131,7 @@ impl Run {
             }
             let resting = self.sending.is_empty() && self.recording.is_empty() && self.wish.is_none();
             if resting && (self.ending || !linger || idle > LINGER) {
-                return Ok(());
+                return self.end_waiting(&stop).await;
             }
             let ahead = self.next_at.filter(|_| !self.ending);
             let pause = ahead.map(|at| at.since(self.shared.parts.clock.now()).max(1) as u64);
@@ -164,6 +167,11 @@ impl Run {
         self.next_at.unwrap_or_default()
     }
 
+    /// Whether there is more to be ended in the lane, which nobody else would look for: its lease is to run out by itself.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.hopeless
+    }
+
     /// Reads what is due, and the endpoint as it stands now.
     async fn read_ahead(&mut self) -> Result<(), StoreError> {
         let enough = self.ahead.waiting() >= self.most_ahead.div_ceil(4);
@@ -190,18 +198,18 @@ impl Run {
         let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
             Ok(stored) => stored,
             Err(StoreError::NotFound) => {
-                self.ending = true;
+                (self.ending, self.hopeless) = (true, true);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        match stored.shape.status {
-            Status::Enabled => {}
-            Status::Paused => {
-                self.ending = true;
-                return Ok(());
-            }
-            Status::Disabled => return self.fail_waiting().await,
+        (self.ending, self.hopeless) = match stored.shape.status {
+            Status::Enabled => (self.ending, self.hopeless),
+            Status::Paused => (true, self.hopeless),
+            Status::Disabled => (true, true),
+        };
+        if self.ending {
+            return Ok(());
         }
         if self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version) {
             let keys = webhook::keys(&tx, self.lane.company, self.lane.webhook).await?;
@@ -224,12 +232,14 @@ impl Run {
         Ok(())
     }
 
-    /// Ends what waits for an endpoint that was disabled meanwhile; it stays in the log as failed.
-    async fn fail_waiting(&mut self) -> Result<(), StoreError> {
-        self.ending = true;
-        let (lane, now) = (self.lane, self.shared.parts.clock.now());
-        let end = move |tx| async move { delivery::end_waiting(&tx, lane, "failed", now).await };
-        self.shared.parts.store.write(None, end).await
+    /// Ends what waits if the endpoint is disabled or gone, piece by piece; it stays in the log.
+    async fn end_waiting(&mut self, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
+        while self.hopeless && !*stop.borrow() {
+            let (lane, lease, now) = (self.lane, self.lease, self.shared.parts.clock.now());
+            let end = move |tx| async move { end_piece(&tx, lane, lease, now).await };
+            self.hopeless = self.shared.parts.store.write_in(Order::First, None, end).await?;
+        }
+        Ok(())
     }
 
     /// Starts as many calls as the endpoint and the node take at once.
@@ -292,6 +302,7 @@ impl Run {
             company.id = %self.lane.company, webhook.id = %self.lane.webhook, event.id = %due.event.id,
             attempt = number, "an event was sent: {outcome:?}"
         );
+        self.hopeless |= matches!(verdict.news, Some(News::Disabled(_)));
         if verdict.rests {
             self.ending = true;
             self.ahead.clear();
@@ -313,6 +324,25 @@ impl Run {
         self.ending |= !held;
         if self.ending { Ok(()) } else { self.look().await } // a slow endpoint reads ahead seldom
     }
+}
+
+/// Ends a piece of what waits in a lane whose endpoint is disabled or gone; whether there may be more. The lane of one that
+/// is gone goes with the last piece.
+async fn end_piece(tx: &Tx, lane: Lane, lease: LeaseId, now: Timestamp) -> Result<bool, StoreError> {
+    let (state, gone) = match webhook::hold(tx, lane.company, lane.webhook).await {
+        Ok(endpoint) if endpoint.shape.status == Status::Disabled => ("failed", false),
+        Ok(_) => return Ok(false), // it was enabled again: the rest is sent
+        Err(StoreError::NotFound) => ("cancelled", true),
+        Err(error) => return Err(error),
+    };
+    if !lane::hold(tx, lane, lease, now.plus(LEASE)).await? {
+        return Ok(false);
+    }
+    let more = delivery::end_some(tx, lane, state, now).await? == delivery::PIECE;
+    if gone && !more {
+        lane::delete(tx, lane).await?;
+    }
+    Ok(more)
 }
 
 /// Waits until a wish is granted, and for ever if there is none.

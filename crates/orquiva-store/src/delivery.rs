@@ -121,7 +121,7 @@ pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Resu
 
 /// Up to `limit` deliveries of a lane that are due at `now`, each line the longest due first: of what was never tried
 /// four go before one of what failed, and eight before one that someone asked for again. What has a place goes in that
-/// order, up to the first that is not due.
+/// order, up to the first that is not due; while the very first is not, none is read.
 pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
     let sql = sql!(
         "with first as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 1 as line from delivery
@@ -129,6 +129,9 @@ pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<
                            and attempts = 0 and replay_id is null and due_at <= $3 order by due_at, id limit $4),
               placed as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 2 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null
+                           and place <= (select case when due_at <= $3 then 9223372036854775807 else -1 end
+                                           from delivery where company_id = $1 and webhook_id = $2
+                                            and state = 'waiting' and place is not null order by place limit 1)
                          order by place limit $4),
               again as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 4 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
@@ -209,17 +212,66 @@ pub async fn settle<'s>(
         .map(drop)
 }
 
-/// Ends what waits for an endpoint, as `failed` or `cancelled`; nothing is removed.
-pub async fn end_waiting(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Result<(), StoreError> {
+/// Deliveries that one transaction ends: few enough not to hold up anyone.
+pub const PIECE: u64 = 1_000;
+
+/// Ends up to [`PIECE`] of what waits for an endpoint, as `failed` or `cancelled`, and returns how many; nothing is removed.
+pub async fn end_some(tx: &Tx, lane: Lane, state: &str, now: Timestamp) -> Result<u64, StoreError> {
     let sql = sql!(
         sqlite
-        "update delivery indexed by delivery_webhook set state = $3, done_at = $4
-          where company_id = $1 and webhook_id = $2 and state = 'waiting'",
+        "update delivery set state = $3, done_at = $4 where company_id = $1 and id in
+            (select id from (select id from delivery indexed by delivery_first
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts = 0 and replay_id is null
+                              limit 1000) l1
+             union all select id from (select id from delivery indexed by delivery_replayed
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts = 0 and replay_id is not null
+                              limit 1000) l2
+             union all select id from (select id from delivery indexed by delivery_again
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts > 0
+                              limit 1000) l3
+             union all select id from (select id from delivery indexed by delivery_placed
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null
+                              limit 1000) l4
+             limit 1000)",
         postgres
-        "update delivery set state = $3, done_at = $4
-          where company_id = $1 and webhook_id = $2 and state = 'waiting'"
+        "update delivery set state = $3, done_at = $4 where company_id = $1 and id = any (array
+            (select id from (select id from delivery
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts = 0 and replay_id is null
+                              limit 1000) l1
+             union all select id from (select id from delivery
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts = 0 and replay_id is not null
+                              limit 1000) l2
+             union all select id from (select id from delivery
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
+                                and attempts > 0
+                              limit 1000) l3
+             union all select id from (select id from delivery
+                              where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null
+                              limit 1000) l4
+             limit 1000))"
     );
-    tx.run(sql, args![lane.company, lane.webhook, state, now]).await.map(drop)
+    tx.run(sql, args![lane.company, lane.webhook, state, now]).await
+}
+
+/// Ends up to [`PIECE`] of what waits for an endpoint since before `before`, as failed because its time is over, and
+/// returns how many.
+pub async fn expire_some(tx: &Tx, lane: Lane, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = sql!(
+        sqlite
+        "update delivery set state = 'failed', error = 'expired', done_at = $4 where company_id = $1 and id in
+            (select id from delivery indexed by delivery_webhook
+              where company_id = $1 and webhook_id = $2 and id < $3 and state = 'waiting' order by id limit 1000)",
+        postgres
+        "update delivery set state = 'failed', error = 'expired', done_at = $4 where company_id = $1 and id = any (array
+            (select id from delivery
+              where company_id = $1 and webhook_id = $2 and id < $3 and state = 'waiting' order by id limit 1000))"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, DeliveryId::first_at(before), now]).await
 }
 
 /// How many deliveries to an endpoint have failed for good, up to `most`.

@@ -360,23 +360,32 @@ pub async fn oldest(
 }
 
 /// Removes up to `limit` of a company's oldest events that happened before `before`, with their deliveries, and
-/// returns how many. It ends before the first one that still waits to be delivered. Nobody routes meanwhile.
-pub async fn expire(tx: &Tx, company: CompanyId, before: Timestamp, limit: i64) -> Result<i64, StoreError> {
+/// returns how many. It ends before the first one that still waits to be delivered, or that a paused endpoint let expire
+/// after `shown`: such a delivery can be seen, and asked for again, a while longer. Nobody routes meanwhile.
+pub async fn expire(
+    tx: &Tx,
+    company: CompanyId,
+    before: Timestamp,
+    shown: Timestamp,
+    limit: i64,
+) -> Result<i64, StoreError> {
     lock_routing(tx).await?;
     let log = log(tx, company).await?;
     let oldest = sql!(
         sqlite
         "select e.created_at, (select count(*) from delivery d indexed by delivery_event
-                                where d.company_id = $1 and d.event_id = e.id and d.state = 'waiting')
+                                where d.company_id = $1 and d.event_id = e.id and (d.state = 'waiting'
+                                   or (d.state = 'failed' and d.error = 'expired' and d.done_at >= $4)))
            from event e where e.company_id = $1 and e.sequence > $2 order by e.sequence limit $3",
         postgres
         "select e.created_at, (select count(*) from delivery d
-                                where d.company_id = $1 and d.event_id = e.id and d.state = 'waiting')
+                                where d.company_id = $1 and d.event_id = e.id and (d.state = 'waiting'
+                                   or (d.state = 'failed' and d.error = 'expired' and d.done_at >= $4)))
            from event e where e.company_id = $1 and e.sequence > $2 order by e.sequence limit $3"
     );
-    let oldest =
-        tx.all(oldest, args![company, log.expired, limit], |row| Ok((row.time(0)?, row.int(1)?))).await?;
-    let gone = oldest.iter().take_while(|(at, waiting)| *at < before && *waiting == 0).count() as i64;
+    let read = |row: &Row<'_>| Ok((row.time(0)?, row.int(1)?));
+    let oldest = tx.all(oldest, args![company, log.expired, limit, shown], read).await?;
+    let gone = oldest.iter().take_while(|(at, held)| *at < before && *held == 0).count() as i64;
     if gone == 0 {
         return Ok(0);
     }

@@ -232,6 +232,22 @@ pub async fn halt(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
     tx.run(sql, args![lane.company, lane.webhook, FOREVER]).await.map(drop)
 }
 
+/// Leaves the lane of an endpoint that is gone to a worker, who ends what waits in it and removes it.
+pub async fn leave(tx: &Tx, lane: Lane, now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update lane set paused_until = 0, changes = changes + 1,
+            due_at = case when lease_id is null then $3 else due_at end
+          where company_id = $1 and webhook_id = $2"
+    );
+    tx.run(sql, args![lane.company, lane.webhook, now]).await.map(drop)
+}
+
+/// Removes a lane.
+pub async fn delete(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
+    let sql = sql!("delete from lane where company_id = $1 and webhook_id = $2");
+    tx.run(sql, args![lane.company, lane.webhook]).await.map(drop)
+}
+
 /// Lets a lane go on, as if its endpoint had never failed.
 pub async fn resume(tx: &Tx, lane: Lane, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(

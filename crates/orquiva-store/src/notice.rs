@@ -5,6 +5,7 @@ use orquiva_core::id::{CompanyId, NoticeId, WebhookId};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::lane::Lane;
 use crate::sql::sql;
 use crate::{Row, StoreError, Tx, args};
 
@@ -14,7 +15,7 @@ use crate::{Row, StoreError, Tx, args};
 pub struct Notice {
     /// Its id.
     pub id: NoticeId,
-    /// Of what: the type of the event that tells the same.
+    /// Of what: the type of the event that tells the same, if one does.
     pub kind: String,
     /// Which endpoint it is about.
     #[serde(rename = "webhookId")]
@@ -35,6 +36,15 @@ pub async fn create(tx: &Tx, company: CompanyId, notice: &Notice) -> Result<(), 
     );
     let Notice { id, kind, webhook, data, created_at, read_at } = notice;
     tx.run(sql, args![company, *id, kind, *webhook, data.to_string(), *created_at, *read_at]).await.map(drop)
+}
+
+/// Whether there is a notice of this kind about an endpoint, from `since` or later.
+pub async fn is_there(tx: &Tx, lane: Lane, kind: &str, since: Timestamp) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id from notice where company_id = $1 and id >= $2 and webhook_id = $3 and kind = $4 limit 1"
+    );
+    let args = args![lane.company, NoticeId::first_at(since), lane.webhook, kind];
+    Ok(tx.first(sql, args, |_| Ok(())).await?.is_some())
 }
 
 /// One notice.

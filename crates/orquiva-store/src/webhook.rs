@@ -239,15 +239,19 @@ pub async fn disable(
     Ok(tx.run(sql, args![company, id, reason, now]).await? > 0)
 }
 
-/// Removes an endpoint and its lane. Its deliveries stay in the log; those that waited are cancelled by the caller.
+/// Removes an endpoint. Its lane, and what waits there, are the caller's affair.
 pub async fn delete(tx: &Tx, company: CompanyId, id: WebhookId) -> Result<(), StoreError> {
-    // The endpoint before its lane: the router holds them in this order too.
     let sql = sql!("delete from webhook where company_id = $1 and id = $2");
-    if tx.run(sql, args![company, id]).await? == 0 {
-        return Err(StoreError::NotFound);
+    match tx.run(sql, args![company, id]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
     }
-    let lane = sql!("delete from lane where company_id = $1 and webhook_id = $2");
-    tx.run(lane, args![company, id]).await.map(drop)
+}
+
+/// The endpoints of a company that are paused.
+pub async fn paused(tx: &Tx, company: CompanyId) -> Result<Vec<WebhookId>, StoreError> {
+    let sql = sql!("select id from webhook where company_id = $1 and status = 'paused' order by id");
+    tx.all(sql, args![company], |row| row.id(0)).await
 }
 
 /// The columns of what a client writes, from `url` to `status`. Whether it has a key is told by the key.

@@ -28,6 +28,8 @@ pub struct Delivery {
     pub done_at: Option<Timestamp>,
     /// The replay that it belongs to.
     pub replay: Option<ReplayId>,
+    /// Whether it failed because it waited for a paused endpoint for too long.
+    pub expired: bool,
 }
 
 /// What a list is narrowed to.
@@ -246,12 +248,13 @@ impl Walk {
     }
 }
 
-const COLUMNS: &str = "id, webhook_id, event_id, event_type, state, due_at, created_at, done_at, replay_id";
+const COLUMNS: &str =
+    "id, webhook_id, event_id, event_type, state, due_at, created_at, done_at, replay_id, error";
 
 /// One delivery.
 pub async fn get(tx: &Tx, company: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError> {
     let sql = sql!(
-        "select id, webhook_id, event_id, event_type, state, due_at, created_at, done_at, replay_id
+        "select id, webhook_id, event_id, event_type, state, due_at, created_at, done_at, replay_id, error
            from delivery where company_id = $1 and id = $2"
     );
     tx.first(sql, args![company, id], read).await?.ok_or(StoreError::NotFound)
@@ -430,6 +433,7 @@ fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
         created_at: row.time(6)?,
         done_at: row.opt_time(7)?,
         replay: row.opt_id(8)?,
+        expired: row.text(4)? == "failed" && row.opt_text(9)?.as_deref() == Some("expired"),
     })
 }
 

@@ -3,7 +3,9 @@
 use orquiva_core::id::{EventId, ReplayId, WebhookId};
 
 use super::{on_both, plan};
+use crate::delivery;
 use crate::delivery::log::{self, Filter};
+use crate::lane::Lane;
 use crate::replay::part;
 use crate::sql::{STATEMENTS, Sql};
 use crate::tx::TxEngine;
@@ -102,6 +104,32 @@ async fn the_log_of_deliveries_is_read_along_an_index_whatever_it_is_narrowed_to
         let steps = plan(&tx).await;
         assert!(steps.iter().any(|step| step.contains("delivery_event")), "{steps:?}");
         assert_walks("what became of events", &steps, true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ordered_lane_whose_head_waits_is_not_read_behind_it() {
+    on_both(async |store| {
+        let company: CompanyId = parsed(1);
+        let lane = Lane { company, webhook: parsed(9) };
+        let order = "update delivery set place = due_at where company_id = $1 and webhook_id = $2 and state = 'waiting'";
+        store
+            .write(company, move |tx: Tx| async move {
+                fill(&tx).await?;
+                tx.run(&Sql::made(order.to_owned()), args![company, lane.webhook]).await
+            })
+            .await
+            .expect("deliveries");
+        let tx = store.read().await.expect("a connection");
+        let due = delivery::due(&tx, lane, Timestamp::from_millis(0), 64).await.expect("an answer");
+        assert!(due.is_empty());
+        let steps = plan(&tx).await.join("\n");
+        let bounded = match &tx.0 {
+            TxEngine::Sqlite(_) => steps.contains("delivery_placed (company_id=? AND webhook_id=? AND place>? AND place<?)"),
+            TxEngine::Postgres(_) => steps.contains("delivery_placed") && steps.contains("(place <= "),
+        };
+        assert!(bounded, "{steps}");
     })
     .await;
 }

@@ -182,13 +182,14 @@ fn event_type(given: &str) -> Result<String, Fault> {
 }
 
 fn show(one: &Delivery, attempts: Vec<Value>) -> Value {
-    let Delivery { id, webhook, event, kind, state, due_at, created_at, done_at, replay } = one;
+    let Delivery { id, webhook, event, kind, state, due_at, created_at, done_at, replay, expired } = one;
     json!({
         "id": id,
         "webhookId": webhook,
         "eventId": event,
         "eventType": kind,
         "state": state,
+        "expired": expired,
         "nextAttemptAt": (state == "waiting").then_some(due_at),
         "replayId": replay,
         "attempts": attempts,

@@ -210,7 +210,11 @@ pub(super) async fn delete(
         }
         webhook::delete(&tx, pen.company, id).await?;
         let lane = Lane { company: pen.company, webhook: id };
-        delivery::end_waiting(&tx, lane, "cancelled", pen.now).await?;
+        lane::lock(&tx, lane).await?;
+        match delivery::end_some(&tx, lane, "cancelled", pen.now).await? {
+            delivery::PIECE.. => lane::leave(&tx, lane, pen.now).await?, // there may be many more
+            _ => lane::delete(&tx, lane).await?,
+        }
         Ok(Answer::nothing())
     })
     .await

@@ -40,8 +40,8 @@ fn notice() -> Value {
             ("id", id("ntc"), "Its id.", json!("ntc_01KDVFA16B8CR9TPWA4RSS4BJN")),
             (
                 "kind",
-                word(&["webhook_endpoint.failing", "webhook_endpoint.disabled"]),
-                "Of what: the type of the event that tells the same.",
+                word(&["webhook_endpoint.failing", "webhook_endpoint.disabled", "webhook_endpoint.expiring"]),
+                "Of what: the type of the event that tells the same; of what expires there is none.",
                 json!("webhook_endpoint.failing"),
             ),
             ("webhookId", id("whk"), "The endpoint.", json!(WEBHOOK)),
@@ -129,6 +129,12 @@ fn delivery(what: &'static str, attempts: &str, attempt: &[Known]) -> Value {
             ("eventId", id("evt"), "The event.", json!(EVENT)),
             ("eventType", word(EventType::ALL), "What the event tells of.", json!("employee.created")),
             ("state", word(State::ALL), "How it stands.", json!("delivered")),
+            (
+                "expired",
+                json!({ "type": "boolean" }),
+                "Whether it failed because its endpoint was paused for longer than events are kept.",
+                json!(false),
+            ),
             ("nextAttemptAt", nullable(moment()), "When it is tried again, while it waits.", Value::Null),
             ("replayId", nullable(id("rpl")), "The replay by which it came to be.", Value::Null),
             ("attempts", list(refer(attempts)), "What was tried.", json!([example])),

@@ -16,6 +16,7 @@ mod department_tree;
 mod departments;
 mod employees;
 mod employment;
+mod ends;
 mod events;
 mod export;
 mod fields;
