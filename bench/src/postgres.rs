@@ -1,20 +1,16 @@
 //! PostgreSQL: the server that `ORQUIVA_BENCH_POSTGRES` names, or one to throw away, as durable as it is by default.
 
 use std::cell::Cell;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use url::Url;
+use xtask::{Cluster, programs};
 
 use crate::machine::{self, Process};
-
-/// The user whom PostgreSQL runs as when this program is root's: as root it refuses.
-const ACCOUNT: &str = "postgres";
 
 /// A PostgreSQL server.
 pub(crate) struct Postgres {
@@ -38,21 +34,16 @@ impl Postgres {
             let url = named.parse().context("ORQUIVA_BENCH_POSTGRES is no URL")?;
             return Self::connect(url, programs, None, None).await.map(Some);
         }
-        let Some(found) = &programs else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("bench-postgres-").tempdir_in(target)?;
-        let (server, url) = start(found, folder.path(), counting)?;
-        let mut server = Process::new(server, "INT");
-        for _ in 0..300 {
-            if tokio_postgres::connect(url.as_str(), NoTls).await.is_ok() {
-                return Self::connect(url, programs, Some(server), Some(folder)).await.map(Some);
-            }
-            if server.has_ended()?.is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let Some(cluster) = Cluster::make(folder.path())? else { return Ok(None) };
+        let mut settings = vec!["shared_buffers=512MB", "max_connections=200"];
+        if counting {
+            settings.extend(["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.max=10000"]);
         }
-        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-        bail!("PostgreSQL did not come up: {log}")
+        let mut server = Process::new(cluster.start(&settings)?, "INT");
+        cluster.wait_until_up(|| Ok(server.has_ended()?.is_some()))?;
+        let url = cluster.url("postgres").parse()?;
+        Self::connect(url, programs, Some(server), Some(folder)).await.map(Some)
     }
 
     async fn connect(
@@ -132,62 +123,4 @@ pub(crate) async fn client(url: &Url) -> anyhow::Result<tokio_postgres::Client> 
     let (client, driver) = connected.context("PostgreSQL cannot be reached")?;
     tokio::spawn(async move { drop(driver.await) });
     Ok(client)
-}
-
-/// Starts a server on a free port of this machine.
-fn start(programs: &Path, folder: &Path, counting: bool) -> anyhow::Result<(std::process::Child, Url)> {
-    let id = Command::new("id").arg("-u").output().context("id cannot be run")?;
-    let as_root = id.stdout.trim_ascii() == b"0";
-    if as_root {
-        let owner = Command::new("chown").arg(ACCOUNT).arg(folder).status()?;
-        ensure!(owner.success(), "the folder cannot be given to the user {ACCOUNT}");
-    }
-    let data = folder.join("data");
-    let mut initdb = program(programs, "initdb", as_root);
-    initdb.args(["--auth=trust", "--username=orquiva", "--encoding=UTF8", "--locale=C", "--pgdata"]);
-    let made = initdb.arg(&data).stdout(Stdio::null()).current_dir(folder).status()?;
-    ensure!(made.success(), "initdb ended with {made}");
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string();
-    let mut server = program(programs, "postgres", as_root);
-    server.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port]);
-    for setting in ["unix_socket_directories=", "shared_buffers=512MB", "max_connections=200"] {
-        server.args(["-c", setting]);
-    }
-    if counting {
-        server.args([
-            "-c",
-            "shared_preload_libraries=pg_stat_statements",
-            "-c",
-            "pg_stat_statements.max=10000",
-        ]);
-    }
-    let log = std::fs::File::create(folder.join("log"))?;
-    let server = server.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log).current_dir(folder);
-    let server = server.spawn().context("postgres cannot be started")?;
-    Ok((server, format!("postgres://orquiva@127.0.0.1:{port}/postgres").parse()?))
-}
-
-/// The folder of PostgreSQL's programs: on the path, or where Debian keeps them, the newest version.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut on_path = std::env::split_paths(&path).map(|folder| folder.join("initdb"));
-    let on_path = on_path.find(|file| file.is_file()).and_then(|file| file.canonicalize().ok());
-    on_path.and_then(|file| file.parent().map(Path::to_owned)).or_else(|| {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-        let number = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
-        let versions = versions.filter_map(|entry| Some(entry.ok()?.path()));
-        let newest = versions.filter(|folder| folder.join("bin/initdb").is_file()).max_by_key(number)?;
-        Some(newest.join("bin"))
-    })
-}
-
-/// One of the server's programs, run as [`ACCOUNT`] where this process is root's.
-fn program(programs: &Path, name: &str, as_root: bool) -> Command {
-    let file = programs.join(name);
-    if !as_root {
-        return Command::new(file);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]).arg(file);
-    command
 }

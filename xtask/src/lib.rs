@@ -4,5 +4,5 @@ mod postgres;
 pub mod tools;
 mod watch;
 
-pub use postgres::Postgres;
+pub use postgres::{Cluster, Postgres, programs};
 pub use watch::Watch;

@@ -1,9 +1,9 @@
-//! A PostgreSQL to throw away: a folder of its own, a free port of this machine, gone with the chore.
+//! A PostgreSQL to throw away: a folder of its own, a free port of this machine, gone with whoever started it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -14,59 +14,63 @@ use crate::watch::Watch;
 /// The user whom PostgreSQL runs as when the chore is root's: as root it refuses.
 const ACCOUNT: &str = "postgres";
 
-/// A running server.
-pub struct Postgres {
+/// A server's folder, and what it takes to run a server over it.
+pub struct Cluster {
     programs: PathBuf,
+    folder: PathBuf,
     port: u16,
+    as_root: bool,
 }
 
-impl Postgres {
-    /// Starts a server; a missing PostgreSQL is installed where that is possible.
-    pub fn start(watch: &mut Watch) -> anyhow::Result<Self> {
-        let programs = match programs() {
-            Some(found) => found,
-            None => {
-                tools::install("postgresql").context("PostgreSQL is missing")?;
-                programs().context("PostgreSQL was installed and is not found")?
-            }
-        };
-        let folder = watch.folder("postgres")?;
-        let data = folder.join("data");
+impl Cluster {
+    /// Makes one in an empty folder; nothing if PostgreSQL is not installed.
+    pub fn make(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(programs) = programs() else { return Ok(None) };
         let as_root = tools::is_root()?;
         if as_root {
-            let owner = Command::new("chown").arg(ACCOUNT).arg(&folder).status()?;
+            let owner = Command::new("chown").arg(ACCOUNT).arg(folder).status()?;
             ensure!(owner.success(), "the folder cannot be given to the user {ACCOUNT}");
         }
-        let mut initdb = program(&programs, "initdb", as_root);
-        initdb.args(["--auth=trust", "--username=orquiva", "--encoding=UTF8", "--locale=C", "--pgdata"]);
-        let made = initdb.arg(&data).stdout(Stdio::null()).current_dir(&folder).status()?;
-        ensure!(made.success(), "initdb ended with {made}");
-
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let mut server = program(&programs, "postgres", as_root);
-        server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-        let log = std::fs::File::create(folder.join("log"))?;
-        let server = server.args(["-c", "max_connections=500"]).stderr(log.try_clone()?).stdout(log);
-        let server = server.process_group(0).current_dir(&folder).spawn().context("postgres")?;
-        watch.server(server)?;
-        let started = Self { programs, port };
-        started.wait_until_up(watch, &folder)?;
-        Ok(started)
+        let made = Self { programs, folder: folder.to_owned(), port, as_root };
+        let mut initdb = made.program("initdb");
+        initdb.args(["--auth=trust", "--username=orquiva", "--encoding=UTF8", "--locale=C", "--pgdata"]);
+        let status = initdb.arg(folder.join("data")).stdout(Stdio::null()).current_dir(folder).status()?;
+        ensure!(status.success(), "initdb ended with {status}");
+        Ok(Some(made))
     }
 
-    fn wait_until_up(&self, watch: &mut Watch, folder: &Path) -> anyhow::Result<()> {
-        for _ in 0..300 {
-            let ready = self.client("pg_isready").arg("--quiet").status()?;
-            if ready.success() {
+    /// Starts a server with these settings. It ends in good order on SIGINT, at once on SIGQUIT; afterwards another one can
+    /// be started.
+    pub fn start(&self, settings: &[&str]) -> anyhow::Result<Child> {
+        let mut server = self.program("postgres");
+        server.arg("-D").arg(self.folder.join("data")).args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+        ]);
+        for setting in ["unix_socket_directories="].iter().chain(settings) {
+            server.args(["-c", setting]);
+        }
+        let log = std::fs::File::options().create(true).append(true).open(self.log())?;
+        let server = server.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
+        let server = server.process_group(0).current_dir(&self.folder).spawn();
+        server.context("postgres cannot be started")
+    }
+
+    /// Waits until a server answers, if it has not ended before.
+    pub fn wait_until_up(&self, mut has_ended: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+        for _ in 0..600 {
+            if self.client("pg_isready").arg("--quiet").status()?.success() {
                 return Ok(());
             }
-            if watch.server_has_ended()? {
+            if has_ended()? {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(50));
         }
-        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-        bail!("PostgreSQL did not come up: {log}")
+        bail!("PostgreSQL did not come up: {}", std::fs::read_to_string(self.log()).unwrap_or_default())
     }
 
     /// The address of a database.
@@ -81,15 +85,58 @@ impl Postgres {
         Ok(self.url(name))
     }
 
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// A program that speaks to the server.
     fn client(&self, name: &str) -> Command {
         let mut client = Command::new(self.programs.join(name));
         client.args(["-h", "127.0.0.1", "-U", "orquiva", "-p", &self.port.to_string()]);
         client
     }
+
+    /// One of the server's programs, run as [`ACCOUNT`] where this process is root's.
+    fn program(&self, name: &str) -> Command {
+        let file = self.programs.join(name);
+        if !self.as_root {
+            return Command::new(file);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]).arg(file);
+        command
+    }
+}
+
+/// A running server, which goes with the chore.
+pub struct Postgres(Cluster);
+
+impl Postgres {
+    /// Starts a server; a missing PostgreSQL is installed where that is possible.
+    pub fn start(watch: &mut Watch) -> anyhow::Result<Self> {
+        if programs().is_none() {
+            tools::install("postgresql").context("PostgreSQL is missing")?;
+        }
+        let folder = watch.folder("postgres")?;
+        let cluster = Cluster::make(&folder)?.context("PostgreSQL was installed and is not found")?;
+        watch.server(cluster.start(&["max_connections=500"])?)?;
+        cluster.wait_until_up(|| watch.server_has_ended())?;
+        Ok(Self(cluster))
+    }
+
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
+        self.0.url(database)
+    }
+
+    /// Makes an empty database and returns its address.
+    pub fn fresh_database(&self, name: &str) -> anyhow::Result<String> {
+        self.0.fresh_database(name)
+    }
 }
 
 /// The folder of PostgreSQL's programs: on the path, or where Debian keeps them, the newest version.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let on_path = tools::find("initdb").and_then(|file| file.canonicalize().ok());
     let on_path = on_path.and_then(|file| file.parent().map(Path::to_owned));
     on_path.or_else(|| {
@@ -99,15 +146,4 @@ fn programs() -> Option<PathBuf> {
         let newest = versions.filter(|folder| folder.join("bin/initdb").is_file()).max_by_key(number)?;
         Some(newest.join("bin"))
     })
-}
-
-/// One of the server's programs, run as [`ACCOUNT`] where this process is root's.
-fn program(programs: &Path, name: &str, as_root: bool) -> Command {
-    let file = programs.join(name);
-    if !as_root {
-        return Command::new(file);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]).arg(file);
-    command
 }
