@@ -67,7 +67,7 @@ impl Product {
             node.tokens.follow().await.expect("the client is known");
             let form =
                 format!("grant_type=client_credentials&client_id={id}&client_secret={}", secret.expose());
-            (orquiva_web::router(node.app), form)
+            (orquiva::wiring::open_router(node.app), form)
         });
         let mut product = Self {
             router,

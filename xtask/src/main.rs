@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("demo", Run::demo),
     ("clients", Run::clients),
     ("contract", Run::contract),
+    ("console", Run::console),
 ];
 
 /// One run of the steps, and what it has started.
@@ -141,6 +142,22 @@ impl Run {
             self.watch.run(with_database(&mut test, database))?;
         }
         Ok(())
+    }
+
+    /// The console in a real browser.
+    fn console(&mut self) -> anyhow::Result<()> {
+        tools::need("npm", "npm")?;
+        tools::need("chromium", "chromium")?;
+        let folder = self.root.join("tests/console");
+        let npm = |args: &[&str]| {
+            let mut npm = Command::new("npm");
+            npm.args(args).current_dir(&folder);
+            npm
+        };
+        self.watch.run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+        let mut test = npm(&["test"]);
+        test.env("ORQUIVA_BINARY", self.program()?).env("CARGO_TARGET_DIR", self.target());
+        self.watch.run(&mut test)
     }
 
     /// The API's description with the tools of those who use it, and a running server held against it, on both engines.

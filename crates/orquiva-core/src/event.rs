@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::employee::SENSITIVE;
-use crate::id::{ClientId, EventId};
+use crate::id::{ClientId, EventId, UserId};
 use crate::text::nearest;
 
 /// The version of the API whose shapes an event's `data` has.
@@ -79,8 +79,33 @@ pub enum Actor {
         /// Its `client_id`.
         id: ClientId,
     },
+    /// Someone in the console.
+    User {
+        /// Their id.
+        id: UserId,
+    },
     /// Orquiva itself.
     System,
+}
+
+impl Actor {
+    /// What kind of actor it is, as it stands in JSON and SQL.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Client { .. } => "client",
+            Self::User { .. } => "user",
+            Self::System => "system",
+        }
+    }
+
+    /// Its id, if it has one.
+    pub fn id(self) -> Option<String> {
+        match self {
+            Self::Client { id } => Some(id.to_string()),
+            Self::User { id } => Some(id.to_string()),
+            Self::System => None,
+        }
+    }
 }
 
 /// An event before it has its place in the log: `sequence` is given when it is routed.

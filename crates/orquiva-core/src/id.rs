@@ -52,6 +52,14 @@ kinds! {
     ReplayKind ReplayId "rpl";
     /// A notice.
     NoticeKind NoticeId "ntc";
+    /// Someone who uses the console.
+    UserKind UserId "usr";
+    /// A browser that is signed in to the console.
+    SessionKind SessionId "ses";
+    /// An invitation to a company's console.
+    InvitationKind InvitationId "inv";
+    /// An entry of the audit.
+    AuditKind AuditId "aud";
     /// A lease of a lane.
     LeaseKind LeaseId "lse";
     /// An access token (`jti`).

@@ -42,6 +42,15 @@ impl Language {
         }
     }
 
+    /// Reads the tag.
+    pub fn parse(tag: &str) -> Option<Self> {
+        match tag {
+            "es" => Some(Self::Spanish),
+            "en" => Some(Self::English),
+            _ => None,
+        }
+    }
+
     /// The tag for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {

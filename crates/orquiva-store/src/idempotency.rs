@@ -1,7 +1,7 @@
 //! Answers kept for 24 hours, so that a repeated write gets the first one's answer.
 
 use orquiva_core::Timestamp;
-use orquiva_core::id::{ClientId, CompanyId};
+use orquiva_core::id::CompanyId;
 
 use crate::sql::sql;
 use crate::{StoreError, Tx, args};
@@ -22,13 +22,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// An idempotency key. It belongs to its client.
+/// An idempotency key. It belongs to its caller.
 #[derive(Clone, Debug)]
 pub struct Key {
     /// In which company.
     pub company: CompanyId,
-    /// Whose.
-    pub client: ClientId,
+    /// Whose: the id of a client, or of someone in the console.
+    pub caller: String,
     /// As it was sent.
     pub text: String,
 }
@@ -39,7 +39,7 @@ pub async fn find(tx: &Tx, key: &Key, since: Timestamp) -> Result<Option<(Vec<u8
         "select fingerprint, status, location, etag, body from idempotency
           where company_id = $1 and client_id = $2 and key = $3 and created_at > $4"
     );
-    tx.first(sql, args![key.company, key.client, &key.text, since], |row| {
+    tx.first(sql, args![key.company, &key.caller, &key.text, since], |row| {
         let status = u16::try_from(row.int(1)?).map_err(StoreError::broken)?;
         Ok((
             row.bytes(0)?,
@@ -70,7 +70,7 @@ pub async fn keep(
     let expired = now.plus(-KEPT);
     let args = args![
         key.company,
-        key.client,
+        &key.caller,
         &key.text,
         fingerprint,
         i64::from(*status),

@@ -13,6 +13,7 @@ mod sqlite;
 mod tx;
 mod writer;
 
+pub mod audit;
 pub mod authority;
 pub mod client;
 pub mod company;
@@ -23,10 +24,13 @@ pub mod employee;
 pub mod event;
 pub mod idempotency;
 pub mod lane;
+pub mod member;
 pub mod notice;
 pub mod replay;
+pub mod session;
 pub mod token;
 pub mod usage;
+pub mod user;
 pub mod webhook;
 
 pub use arg::{Arg, Row};

@@ -6,7 +6,8 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/0002_delivery.sql")),
     (3, include_str!("../../../migrations/0003_replay.sql")),
     (4, include_str!("../../../migrations/0004_notice.sql")),
-    (5, include_str!("../../../migrations/0005_lane_changes.sql")),
+    (5, include_str!("../../../migrations/0005_console.sql")),
+    (10, include_str!("../../../migrations/0010_lane_changes.sql")),
 ];
 
 /// Where the steps that were run are written down.

@@ -1,5 +1,7 @@
 //! How much each client used, minute by minute: counted in memory by each node, added up here.
 
+use std::collections::HashMap;
+
 use orquiva_core::Timestamp;
 use orquiva_core::id::{ClientId, CompanyId};
 
@@ -96,6 +98,20 @@ pub async fn list(
         })
     })
     .await
+}
+
+/// How many requests each client of a company made from `from` on.
+pub async fn by_client(
+    tx: &Tx,
+    company: CompanyId,
+    from: Timestamp,
+) -> Result<HashMap<ClientId, i64>, StoreError> {
+    let sql = sql!(
+        "select client_id, cast(sum(requests) as bigint) from usage_minute
+          where company_id = $1 and minute >= $2 group by client_id"
+    );
+    let rows = tx.all(sql, args![company, from], |row| Ok((row.id(0)?, row.int(1)?))).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Forgets up to `limit` minutes of all companies before `before`; returns how many.

@@ -12,7 +12,7 @@ pub struct Peer(pub IpAddr);
 
 /// The address of whoever sent the request. Nothing is known of a request that came over no connection, or
 /// whose trusted proxy wrote something that is no address.
-pub(crate) fn of(trusted: &Networks, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+pub fn of(trusted: &Networks, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
     let Peer(peer) = extensions.get::<Peer>()?;
     let mut address = peer.to_canonical();
     let lists: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
@@ -41,7 +41,7 @@ fn parse(text: &str) -> Option<IpAddr> {
 }
 
 /// What counts as one address in a limit: of IPv6 the network of 64 bits that one subscriber gets.
-pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
+pub fn subscriber(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),

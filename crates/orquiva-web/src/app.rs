@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header;
 use orquiva_core::dpop::Proof;
-use orquiva_core::id::{ClientId, CompanyId, Mint};
+use orquiva_core::id::{CompanyId, Mint};
 use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::webhook::address::Reach;
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     parts: Parts,
     gates: Gates,
     replays: Replays,
-    running: Mutex<HashSet<(CompanyId, ClientId, String)>>,
+    running: Mutex<HashSet<(CompanyId, String, String)>>,
     feed: Arc<Feed>,
     exports: Mutex<HashSet<CompanyId>>,
 }
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// Notes that a request under this key runs; refused while another one does.
-    pub(crate) fn enter(&self, key: (CompanyId, ClientId, String)) -> Result<Running, Problem> {
+    pub(crate) fn enter(&self, key: (CompanyId, String, String)) -> Result<Running, Problem> {
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
         match running.insert(key.clone()) {
             true => Ok(Running(self.clone(), key)),
@@ -140,7 +140,7 @@ impl Drop for Exporting {
 }
 
 /// A request under an idempotency key, for as long as it runs on this node.
-pub(crate) struct Running(App, (CompanyId, ClientId, String));
+pub(crate) struct Running(App, (CompanyId, String, String));
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -8,23 +8,34 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use orquiva_core::id::{ClientId, CompanyId};
+use orquiva_core::event::Actor;
+use orquiva_core::id::CompanyId;
 use orquiva_core::{Code, Plan, Scope, Scopes, dpop};
 
 use crate::address;
 use crate::app::App;
 use crate::feed::Pass;
+use crate::inside::{Insider, Note};
 use crate::limits::Verdict;
 use crate::problem::Problem;
 use crate::tokens::Grant;
 
-/// Whoever sent this request, with a live token and within the rate.
+/// Whoever sent this request: a client with a live token and within the rate, or someone in the console.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) company: CompanyId,
-    pub(crate) client: ClientId,
+    pub(crate) actor: Actor,
     pub(crate) scopes: Scopes,
+    /// What the audit is told of what they do.
+    pub(crate) note: Option<Arc<Note>>,
     scheme: Scheme,
+}
+
+impl From<Insider> for Caller {
+    fn from(insider: Insider) -> Self {
+        let Insider { company, actor, scopes, note } = insider;
+        Self { company, actor, scopes, note: note.map(Arc::new), scheme: Scheme::Bearer }
+    }
 }
 
 impl Caller {
@@ -94,7 +105,8 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
     let mut response = match verdict.admitted() {
         true => {
             let scheme = if grant.bound_to.is_some() { Scheme::Dpop } else { Scheme::Bearer };
-            request.extensions_mut().insert(Caller { company, client, scopes, scheme });
+            let actor = Actor::Client { id: client };
+            request.extensions_mut().insert(Caller { company, actor, scopes, note: None, scheme });
             next.run(request).await
         }
         false => over_the_rate(verdict).into_response(),

@@ -10,6 +10,7 @@ mod condition;
 mod cursor;
 mod feed;
 mod gate;
+mod inside;
 mod keys;
 mod limits;
 mod lines;
@@ -29,17 +30,19 @@ mod usage;
 mod view;
 mod write;
 
-pub use address::Peer;
+pub use address::{Peer, of as address_of, subscriber};
 pub use app::{App, Parts};
 pub use feed::Feed;
 pub use gate::TokenLimits;
+pub use inside::{Inside, Insider, Note, Refused, Reply};
 pub use server::serve;
 pub use tokens::Tokens;
 
 use axum::{Router, middleware};
 
-/// Every route. The API is served under `/v1` and, as the company's pinned version, without it.
-pub fn router(app: App) -> Router {
+/// Every route, and those of `pages`, which are for people. The API is served under `/v1` and, as the company's pinned
+/// version, without it.
+pub fn router(app: App, pages: Router) -> Router {
     let (api, api_described) = api::router().split_for_parts();
     let (open, open_described) = oauth::router().merge(api::public()).split_for_parts();
     let api = api
@@ -53,6 +56,7 @@ pub fn router(app: App) -> Router {
         .fallback(request::nothing_here)
         .method_not_allowed_fallback(request::wrong_method)
         .with_state(app)
+        .merge(pages)
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(request::panicked))
         .layer(middleware::from_fn(request::frame))
 }

@@ -1,6 +1,5 @@
 //! A write: one transaction, and its answer kept under the request's idempotency key; or a rehearsal of it.
 
-use orquiva_core::event::Actor;
 use orquiva_core::{Code, Scope, Timestamp};
 use orquiva_people::Pen;
 use orquiva_store::idempotency::{self, Key};
@@ -43,14 +42,17 @@ impl App {
         F: FnOnce(Tx, Pen) -> R + Clone + Send + 'static,
         R: Future<Output = Result<Answer, Problem>> + Send,
     {
-        let (company, client) = (caller.company, caller.client);
-        let pen = Pen {
-            company,
-            actor: Actor::Client { id: client },
-            now: self.clock.now(),
-            mint: self.mint.clone(),
-        };
+        let company = caller.company;
+        let pen = Pen { company, actor: caller.actor, now: self.clock.now(), mint: self.mint.clone() };
         let Terms { once, dry_run } = terms;
+        let note = caller.note.clone().filter(|_| !dry_run);
+        let verb = |tx: Tx, pen: Pen| async move {
+            let answer = verb(tx.clone(), pen.clone()).await?;
+            if let Some(note) = note {
+                note.add(&tx, &pen, &answer).await?;
+            }
+            Ok::<_, Problem>(answer)
+        };
         let answer = match once {
             _ if dry_run => {
                 let answer = self.store.rehearse(company, move |tx| verb(tx, pen)).await?;
@@ -79,9 +81,10 @@ impl App {
             // What this caller is shown is not repeated to one of the same client who may see less.
             once.fingerprint.push(b's');
         }
-        let key = Key { company: caller.company, client: caller.client, text: once.key.clone() };
+        let by = caller.actor.id().unwrap_or_default();
+        let key = Key { company: caller.company, caller: by, text: once.key.clone() };
         let (app, now) = (self.clone(), pen.now);
-        let _running = self.enter((key.company, key.client, key.text.clone()))?;
+        let _running = self.enter((key.company, key.caller.clone(), key.text.clone()))?;
         if let Some(known) = self.answered(&self.store.read().await?, &key, &once, now).await? {
             return Ok(known);
         }

@@ -43,7 +43,7 @@ pub async fn demo(data: &Data, network: &Network, exit: bool) -> anyhow::Result<
     let node = base.node_under(url.clone(), rules).await?;
     let tokens = node.tokens.clone();
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(serve::run(node, listener, stopped));
+    let running = tokio::spawn(serve::run(node, network.sign_up.into(), listener, stopped));
 
     let (company, id, secret) = prepare(&base).await?;
     tokens.follow().await?;

@@ -1,11 +1,12 @@
 //! `orquiva serve`: everything on one port, until it is told to stop.
 
 use anyhow::Context as _;
+use orquiva_console::SignUp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::settings::{Data, Network};
-use crate::wiring::{Base, Node, lock};
+use crate::wiring::{Base, Node, lock, router};
 
 /// Serves until SIGTERM or Ctrl-C.
 #[expect(clippy::print_stdout, reason = "the line by which scripts learn that the server is up")]
@@ -15,6 +16,7 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let (listener, url) = listen(network).await?;
     let node = base.node_under(url.clone(), network.rules()?).await?;
     println!("Orquiva listens on {}", address(&listener)?);
+    println!("The console is at {url}/admin");
     if network.public_url.is_some() {
         tracing::info!("clients reach it at {url}, the issuer of every token");
     }
@@ -25,7 +27,7 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
         tracing::info!("webhooks leave through the proxy {proxy}");
     }
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(run(node, listener, stopped));
+    let running = tokio::spawn(run(node, network.sign_up.into(), listener, stopped));
     asked_to_stop().await;
     tracing::info!("stopping: running requests and deliveries are finished first");
     stop.send_replace(true);
@@ -54,10 +56,10 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
 }
 
 /// Web, worker, scheduler and the watch over clients, until `stop`.
-pub async fn run(node: Node, listener: TcpListener, stop: watch::Receiver<bool>) {
+pub async fn run(node: Node, sign_up: SignUp, listener: TcpListener, stop: watch::Receiver<bool>) {
     let Node { app, worker, scheduler, tokens } = node;
     let feed = app.feed().clone();
-    let router = orquiva_web::router(app);
+    let router = router(app, sign_up);
     // The worker goes on until the last request is answered, so that nothing waits for the next start.
     let (last, served) = watch::channel(false);
     let (watching, scheduling) = (stop.clone(), stop.clone());

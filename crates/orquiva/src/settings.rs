@@ -56,12 +56,33 @@ pub struct Network {
     /// Proxies in front, as addresses or networks parted by commas: their X-Forwarded-For is believed
     #[arg(long, env = "ORQUIVA_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whether anyone may found a company in the console; `closed` leaves it to `orquiva admin create`
+    #[arg(long, env = "ORQUIVA_SIGN_UP", value_enum, default_value_t = SignUp::Open)]
+    pub sign_up: SignUp,
     /// Requests a minute to the token endpoint for one client from one address; 0 is no limit
     #[arg(long, env = "ORQUIVA_TOKENS_PER_CLIENT", default_value_t = 60)]
     pub tokens_per_client: u32,
     /// Requests a minute to the token endpoint from one address; 0 is no limit
     #[arg(long, env = "ORQUIVA_TOKENS_PER_ADDRESS", default_value_t = 120)]
     pub tokens_per_address: u32,
+}
+
+/// Whether anyone may found a company in the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// Anyone
+    Open,
+    /// Only the operator
+    Closed,
+}
+
+impl From<SignUp> for orquiva_console::SignUp {
+    fn from(wanted: SignUp) -> Self {
+        match wanted {
+            SignUp::Open => Self::Open,
+            SignUp::Closed => Self::Closed,
+        }
+    }
 }
 
 /// What a server lets in and out.

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use orquiva_core::Scope;
+use orquiva_core::event::Actor;
+use orquiva_core::{Code, Scope};
 use orquiva_store::{client, company};
 use serde_json::{Value, json};
 
@@ -27,7 +28,8 @@ pub(super) async fn get(
     params.finish()?;
     let tx = app.store.read().await?;
     let company = company::get(&tx, caller.company).await?;
-    let client = client::get(&tx, caller.company, caller.client).await?;
+    let Actor::Client { id } = caller.actor else { return Err(Code::NotFound.into()) };
+    let client = client::get(&tx, caller.company, id).await?;
     let terms = &client.terms;
     let plan = company.plan;
     let scopes: Vec<_> =

@@ -136,8 +136,8 @@ fn actor() -> Value {
         "description": "Who caused an event. A client finds its own writes by it.",
         "required": ["type"],
         "properties": {
-            "type": said(word(&["client", "system"]), "An API client, or Orquiva itself."),
-            "id": said(id("cli"), "The `client_id` of a client."),
+            "type": said(word(&["client", "user", "system"]), "An API client, someone in the console, or Orquiva itself."),
+            "id": said(string(), "The `client_id` of a client (`cli_…`), or the id of someone in the console (`usr_…`)."),
         },
         "examples": [{ "type": "client", "id": CLIENT }],
     })

@@ -124,7 +124,7 @@ impl Orquiva {
         let base = base(&database, clock.clone(), seed).await;
         let node = base.node(PUBLIC.to_owned(), allow_private).await.unwrap();
         let feed = node.app.feed().clone();
-        let router = orquiva_web::router(node.app);
+        let router = orquiva::wiring::open_router(node.app);
         Self {
             router,
             worker: node.worker,
@@ -140,7 +140,7 @@ impl Orquiva {
     /// The routes of another node over the same database, with the same clock.
     pub(crate) async fn another_node(&self) -> Router {
         let base = base(&self.database, self.clock.clone(), 2).await;
-        orquiva_web::router(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
+        orquiva::wiring::open_router(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
     }
 
     /// A connection of one's own to the PostgreSQL that this product runs on.

@@ -177,7 +177,7 @@ async fn an_operator_opens_inner_networks_and_no_others() {
     let acme = orq.company("acme").await;
     let reach = Reach::new(false, "10.0.0.0/8 fd00::/8".parse().unwrap());
     let rules = Rules { egress: Egress { reach, ..Egress::default() }, ..Rules::default() };
-    let lab = orquiva_web::router(orq.base.node_under(PUBLIC.to_owned(), rules).await.unwrap().app);
+    let lab = orquiva::wiring::open_router(orq.base.node_under(PUBLIC.to_owned(), rules).await.unwrap().app);
     for (url, fault) in [
         ("https://10.1.2.3/hook", None),
         ("http://10.1.2.3:3000/hook", None),

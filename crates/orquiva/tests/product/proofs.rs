@@ -39,7 +39,7 @@ async fn a_client_with_a_key_of_its_own_needs_no_secret_and_an_assertion_is_good
         let elsewhere =
             Request::post("/oauth/token").header("content-type", "application/x-www-form-urlencoded");
         let elsewhere = elsewhere.body(Body::from(signer.form(&id, "one"))).unwrap();
-        assert_eq!(send(&orquiva_web::router(node.app), elsewhere).await.status, 401, "on no node");
+        assert_eq!(send(&orquiva::wiring::open_router(node.app), elsewhere).await.status, 401, "on no node");
         assert_eq!(orq.ask_token(&signer.form(&id, "two")).await.status, 200);
         assert_eq!(orq.ask_token(&Signer::new(2).form(&id, "three")).await.status, 401, "another key");
         let named = format!("{}&client_id={id}", signer.form(&id, "four"));

@@ -10,7 +10,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("orquiva-people", &["orquiva-core", "orquiva-store"]),
     ("orquiva-delivery", &["orquiva-core", "orquiva-store", "orquiva-people"]),
     ("orquiva-web", &["orquiva-core", "orquiva-store", "orquiva-people"]),
-    ("orquiva", &["orquiva-core", "orquiva-store", "orquiva-people", "orquiva-delivery", "orquiva-web"]),
+    ("orquiva-console", &["orquiva-core", "orquiva-store", "orquiva-people", "orquiva-web"]),
+    (
+        "orquiva",
+        &["orquiva-core", "orquiva-store", "orquiva-people", "orquiva-delivery", "orquiva-web", "orquiva-console"],
+    ),
 ];
 
 /// Statements over companies' rows that belong to no company: whose they are, and why they may.

@@ -226,7 +226,7 @@ async fn a_token_for_another_audience_or_issuer_is_refused() {
         let elsewhere = orq.base.node("https://elsewhere.test".to_owned(), true).await.unwrap();
         let request = Request::get("/v1/employees").header("authorization", format!("Bearer {}", acme.token));
         let request = request.body(Body::empty()).unwrap();
-        let answer = send(&orquiva_web::router(elsewhere.app), request).await;
+        let answer = send(&orquiva::wiring::open_router(elsewhere.app), request).await;
         assert_eq!(answer.problem(), (401, "invalid_token"), "same keys, same client, another audience");
     })
     .await;

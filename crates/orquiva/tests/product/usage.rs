@@ -71,7 +71,7 @@ async fn several_nodes_add_up() {
     on_both(async |orq| {
         let acme = orq.company("acme").await;
         let node = orq.base.node(PUBLIC.to_owned(), true).await.unwrap();
-        let router = orquiva_web::router(node.app);
+        let router = orquiva::wiring::open_router(node.app);
         for _ in 0..3 {
             let request = Request::get("/v1/me").header("authorization", format!("Bearer {}", acme.token));
             send(&router, request.body(Body::empty()).unwrap()).await;

@@ -1,0 +1,93 @@
+// The little that pages cannot do without a script: every page works without it, and is nicer with it.
+document.documentElement.classList.add("script");
+
+// Moments in the zone of whoever reads them.
+const language = document.documentElement.lang;
+const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime()) && time.dateTime.includes("T")) {
+      time.textContent = format.format(at);
+      time.title = time.dateTime;
+    }
+  }
+}
+localise(document);
+
+// What was just done is not said again on reload.
+if (location.search.includes("said=")) {
+  const url = new URL(location.href);
+  url.searchParams.delete("said");
+  history.replaceState(history.state, "", url);
+}
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    const text = copy.parentElement.querySelector("code").textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Without permission, or not over TLS: mark it, so that the keyboard can copy it.
+      getSelection().selectAllChildren(copy.parentElement.querySelector("code"));
+      return;
+    }
+    const label = copy.querySelector(".hidden");
+    const before = label.textContent;
+    copy.classList.add("copied");
+    copy.title = label.textContent = document.body.dataset.copied;
+    setTimeout(() => {
+      copy.classList.remove("copied");
+      copy.title = label.textContent = before;
+    }, 1600);
+  }
+  const menu = event.target.closest("[data-menu]");
+  if (menu) {
+    const open = menu.closest(".side").classList.toggle("open");
+    menu.setAttribute("aria-expanded", String(open));
+  }
+});
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// The first field that is wrong, or else the first field of a page that is a form.
+const wrong = document.querySelector("[aria-invalid=true]");
+if (wrong) wrong.focus();
+
+// Parts that change by themselves: `data-refresh` says after how many milliseconds the same page is asked for again,
+// and the part with the same id is put in its place. It rests while nobody looks.
+for (const part of document.querySelectorAll("[data-refresh]")) refresh(part.id, Number(part.dataset.refresh));
+function refresh(id, millis) {
+  setTimeout(async () => {
+    const part = document.getElementById(id);
+    if (!part) return;
+    if (!document.hidden && !part.contains(document.activeElement)) {
+      try {
+        const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+        const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+        if (fresh && fresh.innerHTML !== part.dataset.was) {
+          part.dataset.was = fresh.innerHTML;
+          part.innerHTML = fresh.innerHTML;
+          localise(part);
+        }
+        if (fresh && !fresh.dataset.refresh) return;
+      } catch {
+        // The server is away: the next time may do.
+      }
+    }
+    refresh(id, millis);
+  }, millis);
+}

@@ -1,0 +1,19 @@
+//! What the audit calls the things that are done.
+
+use orquiva_core::Language;
+
+/// Each action by its word, in Spanish and in English.
+const ACTIONS: &[(&str, &str, &str)] = &[
+    ("company.created", "Empresa creada", "Company created"),
+    ("session.created", "Inicio de sesión", "Signed in"),
+    ("client.created", "Cliente de API creado", "API client created"),
+    ("client.updated", "Cliente de API cambiado", "API client changed"),
+    ("client.rotated", "Secreto rotado", "Secret rotated"),
+    ("client.revoked", "Cliente de API revocado", "API client revoked"),
+];
+
+/// What an action is called on screens.
+pub(crate) fn name(action: &str, language: Language) -> &str {
+    let known = ACTIONS.iter().find(|(word, _, _)| *word == action);
+    known.map_or(action, |(_, es, en)| language.pick(*es, *en))
+}

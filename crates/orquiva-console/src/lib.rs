@@ -1,0 +1,60 @@
+//! The console under `/admin`: server-rendered pages for those who run a company, in Spanish and English.
+//!
+//! A page reads and changes through [`Inside`], the API in this process, so that it can do nothing that the API would
+//! refuse; what the API does not have (clients, members, sessions) it does itself, in one transaction with its entry in
+//! the audit. Whoever comes in is a [`Guest`] or a [`Member`]; a form can be read only as a [`Form`], which has been
+//! checked to be ours.
+//!
+//! [`Inside`]: orquiva_web::Inside
+//! [`Guest`]: guest::Guest
+//! [`Member`]: member::Member
+//! [`Form`]: form::Form
+
+mod assets;
+mod audit;
+mod clients;
+mod console;
+mod cookie;
+mod form;
+mod gate;
+mod guest;
+mod home;
+mod html;
+mod look;
+mod member;
+mod page;
+mod profile;
+mod show;
+mod sign_in;
+mod sign_up;
+mod stop;
+
+pub use console::{Console, SignUp};
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{any, get, post};
+
+/// Every page of the console.
+pub fn pages(console: Console) -> Router {
+    Router::new()
+        .route("/admin", get(home::show))
+        .route("/admin/sign-up", get(sign_up::show).post(sign_up::create))
+        .route("/admin/sign-in", get(sign_in::show).post(sign_in::create))
+        .route("/admin/sign-out", post(sign_in::end))
+        .route("/admin/confirm", get(sign_in::confirm::show).post(sign_in::confirm::create))
+        .route("/admin/companies", get(sign_in::companies::show).post(sign_in::companies::enter))
+        .route("/admin/look", post(look::change))
+        .route("/admin/profile", get(profile::show).post(profile::change))
+        .route("/admin/profile/password", post(profile::password))
+        .route("/admin/profile/sessions/end", post(profile::end_sessions))
+        .route("/admin/api-clients", get(clients::list).post(clients::create::post))
+        .route("/admin/api-clients/new", get(clients::create::show))
+        .route("/admin/api-clients/{id}", get(clients::detail).post(clients::change))
+        .route("/admin/api-clients/{id}/rotate", get(clients::rotate::show).post(clients::rotate::post))
+        .route("/admin/api-clients/{id}/revoke", get(clients::revoke::show).post(clients::revoke::post))
+        .route("/admin/{*rest}", any(stop::nothing_here))
+        .layer(middleware::from_fn_with_state(console.clone(), stop::finish))
+        .route("/assets/{name}", get(assets::serve))
+        .with_state(console)
+}
