@@ -38,7 +38,7 @@ create table session (
     expires_at bigint not null
 );
 create unique index session_token on session (token_hash);
-create index session_user on session (user_id);
+create index session_of on session (user_id);
 create index session_end on session (expires_at);
 
 -- Who did what in a company, from where, before and after. Rows are only ever added. `sequence` and `hash` are given

@@ -59,7 +59,7 @@ pub(crate) fn number(value: i64, language: Language) -> String {
     let separator = language.pick(".", ",");
     let mut parted = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             parted.push_str(separator);
         }
         parted.push(digit);

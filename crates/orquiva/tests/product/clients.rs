@@ -85,7 +85,8 @@ async fn behind_a_proxy_that_the_operator_named_its_header_counts() {
         let acme = orq.company("acme").await;
         acme.change(|terms| terms.allowed_ips = "203.0.113.7".parse().unwrap()).await;
         let rules = Rules { trusted_proxies: "10.0.0.0/8".parse().unwrap(), ..Rules::default() };
-        let router = orquiva::wiring::open_router(orq.base.node_under(PUBLIC.to_owned(), rules).await.unwrap().app);
+        let router =
+            orquiva::wiring::open_router(orq.base.node_under(PUBLIC.to_owned(), rules).await.unwrap().app);
         for (peer, forwarded, status) in [
             ("10.0.0.1", "203.0.113.7", 200),
             ("10.0.0.1", "203.0.113.7, 10.0.0.2", 200),

@@ -62,7 +62,8 @@ async fn a_revoked_token_ends_at_once_here_and_on_other_nodes_when_they_look() {
         assert_eq!(acme.about("/oauth/revoke", &acme.token).await.status, 200, "twice is once");
         let started = orq.base.node(PUBLIC.to_owned(), true).await.unwrap();
         let request = Request::get("/v1/me").header("authorization", format!("Bearer {}", acme.token));
-        let answer = send(&orquiva::wiring::open_router(started.app), request.body(Body::empty()).unwrap()).await;
+        let answer =
+            send(&orquiva::wiring::open_router(started.app), request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 401, "a node that starts later knows it too");
     })
     .await;

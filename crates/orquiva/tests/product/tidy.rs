@@ -13,7 +13,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("orquiva-console", &["orquiva-core", "orquiva-store", "orquiva-people", "orquiva-web"]),
     (
         "orquiva",
-        &["orquiva-core", "orquiva-store", "orquiva-people", "orquiva-delivery", "orquiva-web", "orquiva-console"],
+        &[
+            "orquiva-core",
+            "orquiva-store",
+            "orquiva-people",
+            "orquiva-delivery",
+            "orquiva-web",
+            "orquiva-console",
+        ],
     ),
 ];
 
