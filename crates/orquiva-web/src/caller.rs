@@ -15,7 +15,7 @@ use orquiva_core::{Code, Plan, Scope, Scopes, dpop};
 use crate::address;
 use crate::app::App;
 use crate::feed::Pass;
-use crate::inside::{Insider, Note};
+use crate::insider::{Insider, Note};
 use crate::limits::Verdict;
 use crate::problem::Problem;
 use crate::tokens::Grant;

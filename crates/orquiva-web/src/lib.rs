@@ -11,6 +11,7 @@ mod cursor;
 mod feed;
 mod gate;
 mod inside;
+mod insider;
 mod keys;
 mod limits;
 mod lines;
@@ -34,7 +35,8 @@ pub use address::{Peer, of as address_of, subscriber};
 pub use app::{App, Parts};
 pub use feed::Feed;
 pub use gate::TokenLimits;
-pub use inside::{Inside, Insider, Note, Refused, Reply};
+pub use inside::{Inside, Refused, Reply};
+pub use insider::{Insider, Note};
 pub use server::serve;
 pub use tokens::Tokens;
 
