@@ -3,13 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use orquiva_core::id::CompanyId;
-use orquiva_store::{StoreError, Tx};
 use orquiva_web::{App, Inside};
 use tokio::sync::Semaphore;
 
 use crate::gate::Gate;
-use crate::member::{Act, Member};
 
 /// Whether anyone may found a company here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,23 +61,5 @@ impl Console {
     /// Whether browsers reach us over TLS: then cookies are for TLS alone.
     pub(crate) fn is_secure(&self) -> bool {
         self.public_url.starts_with("https://")
-    }
-
-    /// Changes something that the API does not have, in one transaction with its entry in the audit.
-    pub(crate) async fn change<F, R, T>(&self, member: &Member, act: Act, verb: F) -> Result<T, StoreError>
-    where
-        F: FnOnce(Tx) -> R + Clone + Send + 'static,
-        R: Future<Output = Result<T, StoreError>> + Send,
-        T: Send + 'static,
-    {
-        let company: CompanyId = member.company.id;
-        let entry = member.entry(self, act);
-        self.store
-            .write::<_, StoreError, _, _>(company, move |tx: Tx| async move {
-                let done = verb(tx.clone()).await?;
-                orquiva_store::audit::add(&tx, company, &entry).await?;
-                Ok(done)
-            })
-            .await
     }
 }

@@ -16,12 +16,14 @@ mod clients;
 mod console;
 mod cookie;
 mod form;
+mod frame;
 mod gate;
 mod guest;
 mod home;
 mod html;
 mod look;
 mod member;
+mod next;
 mod page;
 mod profile;
 mod show;
@@ -54,7 +56,7 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/api-clients/{id}/rotate", get(clients::rotate::show).post(clients::rotate::post))
         .route("/admin/api-clients/{id}/revoke", get(clients::revoke::show).post(clients::revoke::post))
         .route("/admin/{*rest}", any(stop::nothing_here))
-        .layer(middleware::from_fn_with_state(console.clone(), stop::finish))
+        .layer(middleware::from_fn_with_state(console.clone(), frame::finish))
         .route("/assets/{name}", get(assets::serve))
         .with_state(console)
 }

@@ -9,14 +9,14 @@ use orquiva_core::{Company, Right, Role, Secret, Timestamp};
 use orquiva_store::audit::Entry;
 use orquiva_store::session::{self, Session};
 use orquiva_store::user::{self, User};
-use orquiva_store::{StoreError, company, member};
+use orquiva_store::{StoreError, Tx, company, member};
 use orquiva_web::{Insider, Note};
 use serde_json::Value;
 
 use crate::console::Console;
 use crate::cookie;
 use crate::guest::Guest;
-use crate::stop::{Stop, escaped};
+use crate::stop::Stop;
 
 /// How long a session lives without being used, in milliseconds (ASVS 7.3.1).
 pub(crate) const IDLE: i64 = 12 * 3_600_000;
@@ -203,6 +203,26 @@ pub(crate) fn entry(console: &Console, guest: &Guest, user: &User, act: Act) -> 
     }
 }
 
+impl Console {
+    /// Changes something that the API does not have, in one transaction with its entry in the audit.
+    pub(crate) async fn change<F, R, T>(&self, member: &Member, act: Act, verb: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(Tx) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send,
+        T: Send + 'static,
+    {
+        let company: CompanyId = member.company.id;
+        let entry = member.entry(self, act);
+        self.store
+            .write::<_, StoreError, _, _>(company, move |tx: Tx| async move {
+                let done = verb(tx.clone()).await?;
+                orquiva_store::audit::add(&tx, company, &entry).await?;
+                Ok(done)
+            })
+            .await
+    }
+}
+
 /// The keyed hash under which a session's token is kept.
 pub(crate) fn token_hash(console: &Console, token: &str) -> Vec<u8> {
     console.key.hash(&Secret::new(format!("session/{token}")))
@@ -243,19 +263,4 @@ pub(crate) async fn sign_in(
     };
     console.store.write::<_, StoreError, _, _>(None, signed_in).await?;
     Ok(cookie::set(console, cookie::SESSION, &token, Some(LONGEST / 1000)))
-}
-
-/// Where a `next` of ours leads; a path of another host, or none at all, leads home.
-pub(crate) fn inward(next: &str) -> &str {
-    let ours =
-        next.starts_with("/admin") && !next.contains(['\\', '\r', '\n']) && !next.starts_with("/admin/sign-");
-    if ours { next } else { "/admin" }
-}
-
-/// `path?next=…`.
-pub(crate) fn with_next(path: &str, next: &str) -> String {
-    match inward(next) {
-        "/admin" => path.to_owned(),
-        next => format!("{path}?next={}", escaped(next)),
-    }
 }

@@ -16,7 +16,8 @@ use crate::cookie;
 use crate::form::Form;
 use crate::gate::blocked_until;
 use crate::guest::Guest;
-use crate::member::{SignedIn, inward, sign_in};
+use crate::member::{SignedIn, sign_in};
+use crate::next::inward;
 use crate::page::{Page, html, refused};
 use crate::stop::Stop;
 

@@ -1,19 +1,12 @@
-//! Why a page is not shown, and the layer around all pages that says so to a person.
+//! Why a page is not shown.
 
-use askama::Template;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use orquiva_core::Language;
 use orquiva_store::StoreError;
 use orquiva_web::Refused;
 
-use crate::console::Console;
-use crate::cookie;
-use crate::guest::Guest;
-use crate::member::with_next;
-use crate::page::{Page, html};
+use crate::next::with_next;
 
 /// Why a page is not shown.
 #[derive(Clone, Debug)]
@@ -60,7 +53,7 @@ impl From<Refused> for Stop {
 
 impl Stop {
     /// Status, title and what to do.
-    fn told(&self, language: Language) -> (u16, String, String) {
+    pub(crate) fn told(&self, language: Language) -> (u16, String, String) {
         let (status, title, text) = match self {
             Self::Suspended => (
                 403,
@@ -130,74 +123,7 @@ impl IntoResponse for Stop {
     }
 }
 
-/// A page that says why there is no other.
-#[derive(Template)]
-#[template(path = "stop.html")]
-struct StopPage {
-    page: Page,
-    title: String,
-    text: String,
-}
-
-/// Finds out who asks, shows a [`Stop`] as a page, and puts on every answer what protects it.
-pub(crate) async fn finish(State(console): State<Console>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let guest = Guest::of(&console, &parts);
-    parts.extensions.insert(guest.clone());
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(stop) = response.extensions_mut().remove::<Stop>() {
-        if let Stop::Refused(refused) = &stop
-            && refused.status() == 500
-        {
-            tracing::error!(path = guest.path, "a page could not be shown");
-        }
-        let (status, title, text) = stop.told(guest.language);
-        let page = Page::for_guest(&guest, &title);
-        response = html(&StopPage { page, title, text });
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    }
-    protect(&console, &guest, &mut response);
-    response
-}
-
-/// What every page carries (ASVS 3.4, 14.3.2).
-fn protect(console: &Console, guest: &Guest, response: &mut Response) {
-    let nonce = &guest.nonce;
-    let csp = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; font-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
-    );
-    let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.entry(name).or_insert(value);
-        }
-    };
-    set(header::CONTENT_SECURITY_POLICY, &csp);
-    set(header::CACHE_CONTROL, "no-store");
-    set(header::REFERRER_POLICY, "same-origin");
-    set(header::X_FRAME_OPTIONS, "DENY");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    set(
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self), publickey-credentials-create=(self)",
-    );
-    if console.is_secure() {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
-    }
-    if let Some(new) = &guest.new_cookie {
-        let (name, value) = cookie::set(console, cookie::GUEST, new, None);
-        headers.append(name, value);
-    }
-}
-
 /// No page has this address.
 pub(crate) async fn nothing_here() -> Stop {
     Stop::NotFound
-}
-
-/// For a query.
-pub(crate) fn escaped(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

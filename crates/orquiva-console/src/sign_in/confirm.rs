@@ -11,7 +11,8 @@ use crate::console::Console;
 use crate::cookie;
 use crate::form::Form;
 use crate::guest::random;
-use crate::member::{SignedIn, inward, token_hash};
+use crate::member::{SignedIn, token_hash};
+use crate::next::inward;
 use crate::page::{Page, html, refused};
 use crate::stop::Stop;
 
