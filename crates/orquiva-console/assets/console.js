@@ -91,3 +91,50 @@ function refresh(id, millis) {
     refresh(id, millis);
   }, millis);
 }
+
+// Passkeys: the browser's answer is put into the form that asked for it.
+const base64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  if (!globalThis.PublicKeyCredential) continue;
+  form.hidden = false;
+  form.addEventListener("submit", async (event) => {
+    if (form.dataset.answered) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const fault = form.querySelector("[data-passkey-fault]");
+    fault.hidden = true;
+    try {
+      const { id, response } = form.dataset.passkey === "get" ? await useKey(form) : await makeKey(form);
+      const fields = { passkey_id: id, client_data: base64(response.clientDataJSON) };
+      if (response.signature) {
+        Object.assign(fields, { authenticator_data: base64(response.authenticatorData), signature: base64(response.signature) });
+      } else {
+        Object.assign(fields, { authenticator_data: base64(response.getAuthenticatorData()), public_key: base64(response.getPublicKey()), algorithm: response.getPublicKeyAlgorithm() });
+      }
+      for (const [name, value] of Object.entries(fields)) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+      form.dataset.answered = "1";
+      form.requestSubmit();
+    } catch {
+      fault.textContent = fault.dataset.text;
+      fault.hidden = false;
+    }
+  });
+}
+function useKey(form) {
+  return navigator.credentials.get({ publicKey: { challenge: bytes(form.dataset.challenge), userVerification: "required" } });
+}
+function makeKey(form) {
+  const { challenge, host, user, userName, email, known } = form.dataset;
+  return navigator.credentials.create({
+    publicKey: {
+      challenge: bytes(challenge),
+      rp: { id: host, name: "Orquiva" },
+      user: { id: new TextEncoder().encode(user), name: email, displayName: userName },
+      pubKeyCredParams: [-7, -8, -257].map((alg) => ({ type: "public-key", alg })),
+      excludeCredentials: known.split(" ").filter(Boolean).map((id) => ({ type: "public-key", id: bytes(id) })),
+      authenticatorSelection: { residentKey: "required", userVerification: "required" },
+      attestation: "none",
+    },
+  });
+}

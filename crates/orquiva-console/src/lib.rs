@@ -30,6 +30,7 @@ mod show;
 mod sign_in;
 mod sign_up;
 mod stop;
+mod ticket;
 
 pub use console::{Console, SignUp};
 
@@ -43,12 +44,19 @@ pub fn pages(console: Console) -> Router {
         .route("/admin", get(home::show))
         .route("/admin/sign-up", get(sign_up::show).post(sign_up::create))
         .route("/admin/sign-in", get(sign_in::show).post(sign_in::create))
+        .route("/admin/sign-in/code", post(sign_in::code::create))
+        .route("/admin/sign-in/passkey", post(sign_in::passkey::create))
         .route("/admin/sign-out", post(sign_in::end))
         .route("/admin/confirm", get(sign_in::confirm::show).post(sign_in::confirm::create))
         .route("/admin/companies", get(sign_in::companies::show).post(sign_in::companies::enter))
         .route("/admin/look", post(look::change))
         .route("/admin/profile", get(profile::show).post(profile::change))
         .route("/admin/profile/password", post(profile::password))
+        .route("/admin/profile/totp", get(profile::totp::show).post(profile::totp::create))
+        .route("/admin/profile/totp/remove", post(profile::totp::remove))
+        .route("/admin/profile/recovery", post(profile::totp::recovery))
+        .route("/admin/profile/passkeys", get(profile::passkeys::show).post(profile::passkeys::create))
+        .route("/admin/profile/passkeys/remove", post(profile::passkeys::remove))
         .route("/admin/profile/sessions/end", post(profile::end_sessions))
         .route("/admin/api-clients", get(clients::list).post(clients::create::post))
         .route("/admin/api-clients/new", get(clients::create::show))

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use http::Method;
 use http::request::Parts;
 use orquiva_core::event::Actor;
-use orquiva_core::id::CompanyId;
+use orquiva_core::id::{CompanyId, SessionId};
 use orquiva_core::{Company, Right, Role, Secret, Timestamp};
 use orquiva_store::audit::Entry;
 use orquiva_store::session::{self, Session};
@@ -228,17 +228,18 @@ pub(crate) fn token_hash(console: &Console, token: &str) -> Vec<u8> {
     console.key.hash(&Secret::new(format!("session/{token}")))
 }
 
-/// Signs `user` in on this browser; the answer is the cookie that it keeps.
+/// Signs `user` in on this browser as the session `id`, of which there can be one; the answer is the cookie that it keeps.
 pub(crate) async fn sign_in(
     console: &Console,
     guest: &Guest,
     user: &User,
     company: Option<CompanyId>,
+    id: SessionId,
 ) -> Result<(http::HeaderName, http::HeaderValue), StoreError> {
     let token = crate::guest::random(console.chance.as_ref());
     let (now, hash) = (console.clock.now(), token_hash(console, &token));
     let new = Session {
-        id: console.mint.next(),
+        id,
         user: user.id,
         company,
         address: guest.address.map(|ip| ip.to_string()),

@@ -173,6 +173,13 @@ const SAID: &[(&str, &str, &str)] = &[
         "Password changed. All other sessions were ended.",
     ),
     ("sessions-ended", "Sesión cerrada.", "Session ended."),
+    (
+        "totp-removed",
+        "Los códigos de la aplicación ya no se piden al entrar.",
+        "The app's codes are no longer asked for when you sign in.",
+    ),
+    ("passkey-added", "Llave de acceso guardada.", "Passkey saved."),
+    ("passkey-removed", "Llave de acceso borrada.", "Passkey removed."),
 ];
 
 fn said(path: &str, language: Language) -> &'static str {

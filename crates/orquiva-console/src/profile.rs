@@ -1,4 +1,7 @@
-//! Whoever is signed in: name, password, and the browsers where they are.
+//! Whoever is signed in: name, password, what proves who they are beside it, and the browsers where they are.
+
+pub(crate) mod passkeys;
+pub(crate) mod totp;
 
 use askama::Template;
 use axum::extract::State;
@@ -6,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use orquiva_core::id::SessionId;
 use orquiva_core::{Secret, password};
 use orquiva_store::session::{self, Session};
-use orquiva_store::{StoreError, Tx, user};
+use orquiva_store::{StoreError, Tx, factor, user};
 
 use crate::console::Console;
 use crate::form::Form;
@@ -25,12 +28,53 @@ struct ProfilePage {
     email: String,
     sessions: Vec<Session>,
     own: SessionId,
+    has_totp: bool,
+    recovery_left: i64,
+    passkeys: Vec<factor::Kept>,
     faults: Faults,
 }
 
+impl ProfilePage {
+    fn browser(&self, agent: &str) -> String {
+        browser(agent, self.page.t("en", "on"))
+    }
+}
+
+/// What a browser is called, of all that it says of itself: `Firefox on Linux`.
+fn browser(agent: &str, on: &str) -> String {
+    const BROWSERS: [(&str, &str); 6] = [
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ];
+    const SYSTEMS: [(&str, &str); 6] = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let name = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
+    };
+    match (name(&BROWSERS), name(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} {on} {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => agent.chars().take(40).collect(),
+    }
+}
+
 async fn page(console: &Console, signed: &SignedIn, faults: Faults) -> Result<ProfilePage, Stop> {
-    let sessions = session::list(&console.store.read().await?, signed.user.id).await?;
+    let tx = console.store.read().await?;
+    let sessions = session::list(&tx, signed.user.id).await?;
     Ok(ProfilePage {
+        has_totp: signed.user.totp.is_some(),
+        recovery_left: factor::recovery_left(&tx, signed.user.id).await?,
+        passkeys: factor::passkeys(&tx, signed.user.id).await?,
         page: Page::for_user(signed, signed.guest.language.pick("Su perfil", "Your profile")),
         name: signed.user.name.clone(),
         email: signed.user.email.clone(),
@@ -88,7 +132,8 @@ pub(crate) async fn password(
     };
     console.store.write::<_, StoreError, _, _>(None, change).await?;
     tracing::info!(user.id = %id, "someone changed their password");
-    let cookie = sign_in(&console, &signed.guest, &signed.user, signed.session.company).await?;
+    let cookie =
+        sign_in(&console, &signed.guest, &signed.user, signed.session.company, console.mint.next()).await?;
     Ok(([cookie], Redirect::to("/admin/profile?said=password-changed")).into_response())
 }
 

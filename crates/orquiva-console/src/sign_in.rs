@@ -1,11 +1,14 @@
 //! Signing in and out.
 
+pub(crate) mod code;
 pub(crate) mod companies;
 pub(crate) mod confirm;
+pub(crate) mod passkey;
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use orquiva_core::id::SessionId;
 use orquiva_core::{Language, Secret, Timestamp, password};
 use orquiva_store::user::{self, User};
 use orquiva_store::{StoreError, Tx, member, session};
@@ -32,6 +35,8 @@ struct SignInPage {
     next: String,
     fault: String,
     may_sign_up: bool,
+    /// What a passkey has to answer, and the proof that it was asked.
+    ask: passkey::Ask,
 }
 
 fn page(console: &Console, guest: &Guest, email: &str, next: &str, fault: &str) -> SignInPage {
@@ -41,6 +46,7 @@ fn page(console: &Console, guest: &Guest, email: &str, next: &str, fault: &str) 
         next: inward(next).to_owned(),
         fault: fault.to_owned(),
         may_sign_up: console.sign_up == SignUp::Open,
+        ask: passkey::Ask::new(console, guest),
     }
 }
 
@@ -58,7 +64,7 @@ pub(crate) async fn show(
     }
 }
 
-/// Signs in who has the password.
+/// Signs in who has the password, once they have shown a code of their app if they have one.
 pub(crate) async fn create(
     State(console): State<Console>,
     guest: Guest,
@@ -69,26 +75,14 @@ pub(crate) async fn create(
         return Err(Stop::Busy);
     }
     let known = user::by_email(&console.store.read().await?, email).await?;
-    let user = match console.prove(known, Secret::new(form.raw("password"))).await? {
-        Proof::Right(user) => user,
+    match console.prove(known, Secret::new(form.raw("password"))).await? {
+        Proof::Right(user) if user.totp.is_some() => Ok(code::ask(&console, &guest, &user, next)),
+        Proof::Right(user) => console.enter(&guest, &user, console.mint.next(), next).await,
         wrong => {
-            return Ok(refused(&page(
-                &console,
-                &guest,
-                email,
-                next,
-                &wrong.told(guest.language, console.clock.now()),
-            )));
+            let fault = wrong.told(guest.language, console.clock.now());
+            Ok(refused(&page(&console, &guest, email, next, &fault)))
         }
-    };
-    let companies = member::companies(&console.store.read().await?, user.id).await?;
-    let company = match companies.as_slice() {
-        [only] => Some(only.company),
-        _ => None,
-    };
-    let cookie = sign_in(&console, &guest, &user, company).await?;
-    tracing::info!(user.id = %user.id, "someone signed in");
-    Ok(([cookie], Redirect::to(inward(next))).into_response())
+    }
 }
 
 /// Ends the session of this browser.
@@ -134,6 +128,31 @@ impl Proof {
 }
 
 impl Console {
+    /// Signs someone in who has proved who they are, and leads them to `next`.
+    pub(crate) async fn enter(
+        &self,
+        guest: &Guest,
+        user: &User,
+        id: SessionId,
+        next: &str,
+    ) -> Result<Response, Stop> {
+        let companies = member::companies(&self.store.read().await?, user.id).await?;
+        let company = match companies.as_slice() {
+            [only] => Some(only.company),
+            _ => None,
+        };
+        let cookie = sign_in(self, guest, user, company, id).await?;
+        tracing::info!(user.id = %user.id, "someone signed in");
+        Ok(([cookie], Redirect::to(inward(next))).into_response())
+    }
+
+    /// Counts a wrong try of someone's.
+    pub(crate) async fn failed(&self, user: &User) -> Result<(), StoreError> {
+        let (id, until) = (user.id, blocked_until(user.failures + 1, self.clock.now()));
+        let failed = move |tx: Tx| async move { user::failed(&tx, id, until).await };
+        self.store.write::<_, StoreError, _, _>(None, failed).await
+    }
+
     /// Whether `password` is that of `user`. It takes the same time if there is no such user.
     pub(crate) async fn prove(&self, user: Option<User>, password: Secret) -> Result<Proof, Stop> {
         let now = self.clock.now();
@@ -145,10 +164,8 @@ impl Console {
         match (user, matches) {
             (Some(user), true) => Ok(Proof::Right(user)),
             (Some(user), false) => {
-                let (id, until) = (user.id, blocked_until(user.failures + 1, now));
-                let failed = move |tx: Tx| async move { user::failed(&tx, id, until).await };
-                self.store.write::<_, StoreError, _, _>(None, failed).await?;
-                tracing::warn!(user.id = %id, "a wrong password");
+                self.failed(&user).await?;
+                tracing::warn!(user.id = %user.id, "a wrong password");
                 Ok(Proof::Wrong)
             }
             (None, _) => {

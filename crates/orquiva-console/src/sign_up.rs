@@ -87,7 +87,7 @@ pub(crate) async fn create(
         }
         Err(error) => return Err(error.into()),
     }
-    let cookie = sign_in(&console, &guest, &owner, Some(company.id)).await?;
+    let cookie = sign_in(&console, &guest, &owner, Some(company.id), console.mint.next()).await?;
     Ok(([cookie], Redirect::to("/admin/api-clients/new?first=1")).into_response())
 }
 

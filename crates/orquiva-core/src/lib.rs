@@ -24,6 +24,8 @@ pub mod search;
 pub mod secret;
 pub mod text;
 pub mod time;
+pub mod totp;
+pub mod webauthn;
 pub mod webhook;
 mod words;
 

@@ -33,6 +33,8 @@ pub fn newcomer(id: UserId, name: &str, email: &str, password_hash: String, now:
         language: None,
         failures: 0,
         blocked_until: Timestamp::from_millis(0),
+        totp: None,
+        totp_step: 0,
         created_at: now,
         last_sign_in_at: None,
     }

@@ -22,6 +22,7 @@ pub mod delivery;
 pub mod department;
 pub mod employee;
 pub mod event;
+pub mod factor;
 pub mod idempotency;
 pub mod lane;
 pub mod member;

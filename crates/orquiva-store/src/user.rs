@@ -24,6 +24,10 @@ pub struct User {
     pub failures: i64,
     /// Until when no password counts.
     pub blocked_until: Timestamp,
+    /// The secret of their authenticator app, sealed, if they have one.
+    pub totp: Option<Vec<u8>>,
+    /// The step of the last of its codes that they used.
+    pub totp_step: i64,
     /// When they came.
     pub created_at: Timestamp,
     /// When they last signed in.
@@ -55,7 +59,8 @@ pub async fn create(tx: &Tx, user: &User) -> Result<(), StoreError> {
 /// Someone by their id.
 pub async fn get(tx: &Tx, id: UserId) -> Result<User, StoreError> {
     let sql = sql!(
-        "select id, email, name, password_hash, language, failures, blocked_until, created_at, last_sign_in_at
+        "select id, email, name, password_hash, language, failures, blocked_until, created_at, last_sign_in_at,
+                totp, totp_step
            from console_user where id = $1"
     );
     tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
@@ -64,7 +69,8 @@ pub async fn get(tx: &Tx, id: UserId) -> Result<User, StoreError> {
 /// Someone by their address, in whatever case it is written.
 pub async fn by_email(tx: &Tx, email: &str) -> Result<Option<User>, StoreError> {
     let sql = sql!(
-        "select id, email, name, password_hash, language, failures, blocked_until, created_at, last_sign_in_at
+        "select id, email, name, password_hash, language, failures, blocked_until, created_at, last_sign_in_at,
+                totp, totp_step
            from console_user where email_key = $1"
     );
     tx.first(sql, args![key(email)], read).await
@@ -113,5 +119,7 @@ fn read(row: &Row<'_>) -> Result<User, StoreError> {
         blocked_until: row.time(6)?,
         created_at: row.time(7)?,
         last_sign_in_at: row.opt_time(8)?,
+        totp: row.opt_bytes(9)?,
+        totp_step: row.int(10)?,
     })
 }

@@ -9,6 +9,7 @@ mod batch_equals_singles;
 mod browser;
 mod clients;
 mod console;
+mod console_factors;
 mod coverage;
 mod crash;
 mod custom_fields;
