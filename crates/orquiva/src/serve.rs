@@ -15,8 +15,8 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
     let node = base.node_under(url.clone(), network.rules()?).await?;
-    println!("Orquiva listens on {}", address(&listener)?);
-    println!("The console is at {url}/admin");
+    // In one piece: whoever waits for the first line may not read a second one.
+    println!("Orquiva listens on {}\nThe console is at {url}/admin", address(&listener)?);
     if network.public_url.is_some() {
         tracing::info!("clients reach it at {url}, the issuer of every token");
     }
