@@ -44,8 +44,21 @@ impl Timestamp {
 
     /// Reads RFC 3339 with any offset.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_millisecond()))
+        let millis = text.parse::<jiff::Timestamp>().map(|moment| moment.as_millisecond());
+        millis.map(|millis| Self(millis.min(LAST))).ok().or_else(|| last_hours(text))
     }
+}
+
+/// The last moment that can be told, 9999-12-30T22:00:00Z, in milliseconds.
+const LAST: i64 = 253_402_207_200_000;
+
+/// That moment, for the few later ones that RFC 3339 can write: many programs say `9999-12-31T23:59:59Z` when they mean
+/// for ever.
+fn last_hours(text: &str) -> Option<Timestamp> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let is_whole = pieces.time().is_some() && pieces.offset().is_some();
+    let is_last = pieces.date() >= jiff::civil::date(9999, 12, 30);
+    (is_whole && is_last).then_some(Timestamp(LAST))
 }
 
 impl fmt::Display for Timestamp {
@@ -164,6 +177,25 @@ mod tests {
     fn a_moment_is_shown_with_exactly_three_decimals() {
         assert_eq!(Timestamp::from_millis(1_767_225_600_000).to_string(), "2026-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_millis(1_767_225_600_007).to_string(), "2026-01-01T00:00:00.007Z");
+    }
+
+    #[test]
+    fn for_ever_is_the_last_moment_that_can_be_told() {
+        let last = Timestamp::parse("9999-12-30T22:00:00Z").expect("a moment");
+        for text in [
+            "9999-12-30T22:00:00.999Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999+02:00",
+            "9999-12-31T00:00:00-12:00",
+        ] {
+            let read = Timestamp::parse(text).expect("a moment");
+            assert!(read == last && Timestamp::parse(&read.to_string()) == Some(read), "{text}");
+        }
+        for wrong in
+            ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z", "for ever"]
+        {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

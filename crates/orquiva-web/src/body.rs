@@ -10,6 +10,7 @@ use orquiva_core::Code;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
+use crate::strict;
 use crate::terms::Terms;
 
 /// Most bytes of a body.
@@ -31,7 +32,7 @@ impl<S: Sync> FromRequest<S> for Body {
         may_be_json(request.headers())?;
         let (parts, body) = request.into_parts();
         let bytes = read(body).await?;
-        let json = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        let json = strict::read(&bytes).map_err(|error| malformed(&error))?;
         Ok(Self { json, terms: Terms::of(&parts, &bytes)? })
     }
 }
@@ -49,7 +50,7 @@ impl<S: Sync> FromRequest<S> for OptionalBody {
             true => Value::Object(Map::new()),
             false => {
                 may_be_json(&parts.headers)?;
-                serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?
+                strict::read(&bytes).map_err(|error| malformed(&error))?
             }
         };
         Ok(Self(Body { json, terms: Terms::of(&parts, &bytes)? }))
@@ -69,7 +70,11 @@ fn may_be_json(headers: &HeaderMap) -> Result<(), Problem> {
             "application/merge-patch+json, application/json",
         )
     };
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let mut given = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = given.next() else { return Ok(()) };
+    if given.next().is_some() {
+        return Err(refused());
+    }
     let text = value.to_str().map_err(|_| refused())?.to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
@@ -92,6 +97,12 @@ async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
+    if error.is_data() {
+        return Problem::from(Code::MalformedJson).because(
+            format!("Un nombre aparece dos veces en el mismo objeto: línea {line}, columna {column}."),
+            format!("A name stands twice in one object: line {line}, column {column}."),
+        );
+    }
     Problem::from(Code::MalformedJson).because(
         format!("El JSON deja de ser válido en la línea {line}, columna {column}."),
         format!("The JSON stops being valid at line {line}, column {column}."),

@@ -100,7 +100,7 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
         return Problem::from(Code::AddressNotAllowed).into_response();
     }
     let at = app.clock.elapsed();
-    let verdict = grant.budget.admit(at);
+    let mut verdict = grant.budget.admit(at);
     let Grant { company, client, scopes, plan, .. } = *grant;
     let mut response = match verdict.admitted() {
         true => {
@@ -113,6 +113,7 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
     };
     if response.status() == StatusCode::NOT_MODIFIED {
         grant.budget.give_back(at);
+        verdict = grant.budget.look(at);
     }
     grant.meter.count(response.status().as_u16(), app.clock.now());
     tell_rate(response.headers_mut(), plan, grant.budget.quota, verdict);

@@ -13,53 +13,46 @@ use http_body_util::BodyExt as _;
 
 use crate::problem::Problem;
 
-/// The version of a resource that a write is meant for.
+/// The version of a resource that a write is meant for, and those that it is not meant for (`If-None-Match`): there `*`
+/// is any, so that the write only creates.
 #[derive(Clone, Debug)]
-pub(crate) struct IfMatch(Option<Vec<String>>);
+pub(crate) struct IfMatch {
+    meant: Option<Vec<String>>,
+    not_meant: Option<Vec<String>>,
+}
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(tags(&parts.headers, header::IF_MATCH)))
+        let meant = tags(&parts.headers, header::IF_MATCH);
+        Ok(Self { meant, not_meant: tags(&parts.headers, header::IF_NONE_MATCH) })
     }
 }
 
 impl IfMatch {
     /// As it stands in the `ifMatch` of a batch's item.
     pub(crate) fn listed(tags: Option<&str>) -> Self {
-        Self(tags.map(|tags| split(tags).collect()))
+        Self { meant: tags.map(|tags| split(tags).collect()), not_meant: None }
     }
 
     /// Whether what is there, if anything is, is meant.
     pub(crate) fn holds_for(&self, etag: Option<&str>) -> bool {
-        etag.map_or(self.0.is_none(), |etag| self.holds(etag))
+        etag.map_or(self.meant.is_none(), |etag| self.holds(etag))
     }
 
-    /// Whether the resource with this entity tag is meant; without a condition, whichever there is.
+    /// Whether the resource with this entity tag is meant; without a condition, whichever there is. A weak tag means
+    /// nothing that is to be written to, and as much as a strong one where it keeps a write out (RFC 9110 §13.1).
     pub(crate) fn holds(&self, etag: &str) -> bool {
-        self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| means(tag, etag)))
+        let meant = self.meant.as_ref().is_none_or(|tags| tags.iter().any(|tag| means(tag, etag)));
+        let named = |tag: &String| means(strong(tag), etag);
+        meant && !self.not_meant.as_ref().is_some_and(|tags| tags.iter().any(named))
     }
 }
 
-/// The version of a resource that a write is not meant for: `*` is any, so that the write only creates.
-#[derive(Clone, Debug)]
-pub(crate) struct IfNoneMatch(Option<Vec<String>>);
-
-impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(tags(&parts.headers, header::IF_NONE_MATCH)))
-    }
-}
-
-impl IfNoneMatch {
-    /// Whether what is there, if anything is, is none of those.
-    pub(crate) fn holds_for(&self, etag: Option<&str>) -> bool {
-        let is_named = |etag| self.0.as_ref().is_some_and(|tags| tags.iter().any(|tag| means(tag, etag)));
-        !etag.is_some_and(is_named)
-    }
+/// A tag that a proxy may have weakened on its way, as it was.
+fn strong(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 /// The entity tag of a version as it is shown to who may not see all of it: another one, so that who may from now on
@@ -116,8 +109,8 @@ pub(crate) async fn answer_if_changed(request: Request, next: Next) -> Response 
         body = Body::from(whole);
     }
     let etag = parts.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
-    // Weak comparison: a proxy may have weakened the tag on its way (RFC 9110 §13.1.2).
-    let is_known = |tag: &String| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag;
+    // Weak comparison (RFC 9110 §13.1.2).
+    let is_known = |tag: &String| tag == "*" || strong(tag) == etag;
     if known.is_some_and(|tags| tags.iter().any(is_known)) {
         parts.headers.remove(header::CONTENT_TYPE);
         parts.headers.remove(header::CONTENT_LENGTH);

@@ -24,6 +24,7 @@ mod progress;
 mod replay;
 mod request;
 mod server;
+mod strict;
 mod terms;
 mod tokens;
 mod upkeep;

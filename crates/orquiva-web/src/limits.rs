@@ -118,6 +118,12 @@ impl Budget {
         Verdict { pool, share: Some((*quota, share)) }
     }
 
+    /// What [`Budget::admit`] would say, without admitting anything.
+    pub(crate) fn look(&self, now: i64) -> Verdict {
+        let share = self.share.as_ref().map(|(quota, window)| (*quota, window.look(*quota, now)));
+        Verdict { pool: self.pool.look(self.quota, now), share }
+    }
+
     /// Takes back the admission of `at`: the request turned out to be free.
     pub(crate) fn give_back(&self, at: i64) {
         self.pool.give_back(at);

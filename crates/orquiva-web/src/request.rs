@@ -86,11 +86,10 @@ fn new_id() -> HeaderValue {
 /// No route matched.
 pub(crate) async fn nothing_here(uri: Uri) -> Problem {
     let first = uri.path().split('/').nth(1).unwrap_or_default();
-    let version = first
-        .strip_prefix('v')
-        .filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+    let version =
+        first.strip_prefix('v').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
     match version {
-        Some(number) if number != "1" => Code::UnknownVersion.into(),
+        Some(version) if version != "1" => Code::UnknownVersion.into(),
         Some(_) | None => Code::NotFound.into(),
     }
 }

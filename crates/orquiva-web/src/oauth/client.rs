@@ -106,9 +106,9 @@ fn credentials(headers: &HeaderMap, form: &Form) -> Result<(String, Evidence), R
         },
         (None, None, Some(text)) => asserted(form, text),
         (None, None, None) if given("client_id").is_none() => {
-            Err(Refused::InvalidRequest("client_id is missing"))
+            Err(Refused::NotAuthenticated("client_id and client_secret are missing"))
         }
-        (None, None, None) => Err(Refused::InvalidRequest("client_secret is missing")),
+        (None, None, None) => Err(Refused::NotAuthenticated("client_secret is missing")),
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (None, Some(_), Some(_)) => {
             Err(Refused::InvalidRequest(
                 "Authenticate in one way only: Authorization header, client_secret or client_assertion",

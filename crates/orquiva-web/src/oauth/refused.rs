@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(super) enum Refused {
     InvalidRequest(&'static str),
     InvalidClient,
+    /// No way of authentication was used, which is `invalid_client` as well (§5.2); what is missing.
+    NotAuthenticated(&'static str),
     UnauthorizedClient(&'static str),
     UnsupportedGrantType,
     InvalidScope(String),
@@ -30,6 +32,7 @@ impl Refused {
                 let what = "Unknown client or wrong credentials, or the client or its company has ended";
                 (StatusCode::UNAUTHORIZED, "invalid_client", what)
             }
+            Self::NotAuthenticated(what) => (StatusCode::UNAUTHORIZED, "invalid_client", what),
             Self::UnauthorizedClient(what) => (StatusCode::BAD_REQUEST, "unauthorized_client", what),
             Self::UnsupportedGrantType => {
                 (StatusCode::BAD_REQUEST, "unsupported_grant_type", "Use grant_type=client_credentials")
@@ -60,7 +63,7 @@ impl IntoResponse for Refused {
         let (status, error, description) = self.answer();
         let mut response = with_no_store(status, json!({ "error": error, "error_description": description }));
         let (name, value) = match self {
-            Self::InvalidClient => {
+            Self::InvalidClient | Self::NotAuthenticated(_) => {
                 (header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Basic realm="orquiva""#))
             }
             Self::SlowDown(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),

@@ -140,7 +140,14 @@ async fn the_paths_without_version_serve_the_same_and_an_unknown_version_is_name
         let with = acme.get(&format!("/v1/employees/{id}")).await;
         let without = acme.get(&format!("/employees/{id}")).await;
         assert_eq!((without.status, &without.body), (200, &with.body));
-        assert_eq!(acme.get("/v2/employees").await.problem(), (404, "unknown_version"));
+        for version in ["v2", "v0", "v10", "v01", "v1.1", "v2beta", "v1-preview"] {
+            let unknown = acme.get(&format!("/{version}/employees")).await;
+            assert_eq!(unknown.problem(), (404, "unknown_version"), "{version}");
+        }
+        for nothing in ["/v1", "/v1/", "/vx/employees", "/V1/employees", "/v1/v1/employees", "/v1/employees/"]
+        {
+            assert_eq!(acme.get(nothing).await.problem(), (404, "not_found"), "{nothing}");
+        }
         let nowhere = Request::get("/nowhere").body(Body::empty()).unwrap();
         assert_eq!(orq.send(nowhere).await.problem(), (404, "not_found"));
     })

@@ -22,7 +22,7 @@ async fn a_body_that_is_no_json_is_refused() {
         let acme = orq.company("acme").await;
         let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
         let deep_object = format!("{}1{}", "{\"external_refs\":".repeat(10_000), "}".repeat(10_000));
-        let bodies: [(&str, Vec<u8>); 12] = [
+        let bodies: [(&str, Vec<u8>); 15] = [
             ("nothing", b"".to_vec()),
             ("a brace", b"{".to_vec()),
             ("two values", b"{} {}".to_vec()),
@@ -32,6 +32,9 @@ async fn a_body_that_is_no_json_is_refused() {
             ("invalid UTF-8", b"{\"fullName\":\"An\xff\xfe\"}".to_vec()),
             ("a lone surrogate", br#"{"fullName":"\ud800","email":"a@acme.test"}"#.to_vec()),
             ("a raw NUL", b"{\"fullName\":\"A\0na\"}".to_vec()),
+            ("a name twice", br#"{"fullName":"Ana","fullName":"Eva","email":"a@acme.test"}"#.to_vec()),
+            ("a name twice, within", br#"{"external_refs":{"sap":"1","\u0073ap":"2"}}"#.to_vec()),
+            ("a number without end", br#"{"fullName":1e400}"#.to_vec()),
             ("a form", b"fullName=Ana&email=a%40acme.test".to_vec()),
             ("arrays, 10,000 deep", deep),
             ("objects, 10,000 deep", deep_object.into_bytes()),
@@ -138,6 +141,12 @@ async fn sizes_types_and_methods_are_held_to() {
                 "{kind} is read as JSON"
             );
         }
+        let two = acme
+            .request(Method::POST, "/v1/employees")
+            .header("content-type", "application/json")
+            .header("content-type", "text/html");
+        let two = orq.send(two.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(two.problem(), (415, "unsupported_media_type"), "nobody knows which is meant");
         for coding in ["gzip", "identity, br"] {
             let packed =
                 acme.write(Method::POST, "/v1/employees", &[("content-encoding", coding)], &json!({})).await;

@@ -82,14 +82,33 @@ async fn only_its_own_client_revokes_a_token_and_nonsense_is_as_good_as_revoked(
         is_error(&acme.about("/oauth/revoke", "").await, 400, "invalid_request");
         is_error(
             &orq.post_form("/oauth/revoke", &format!("token={}", acme.token)).await,
-            400,
-            "invalid_request",
+            401,
+            "invalid_client",
         );
         let wrong = format!("client_id={}&client_secret=orqs_no&token={}", acme.id, acme.token);
         is_error(&orq.post_form("/oauth/revoke", &wrong).await, 401, "invalid_client");
         assert_eq!(acme.get("/v1/me").await.status, 200);
         orq.clock.advance(3_600_000);
         assert_eq!(acme.about("/oauth/revoke", &acme.token).await.status, 200, "it has ended anyway");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_does_not_authenticate_at_all_is_no_client() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        let named = format!("grant_type=client_credentials&client_id={}", acme.id);
+        let form = ["grant_type=client_credentials", "", &named, &format!("{named}&client_secret=")];
+        for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+            for form in form {
+                let refused = orq.post_form(path, form).await;
+                is_error(&refused, 401, "invalid_client");
+                assert_eq!(refused.header("www-authenticate"), "Basic realm=\"orquiva\"", "{path} {form}");
+            }
+        }
+        let half = "grant_type=client_credentials&client_secret=orqs_x";
+        is_error(&orq.post_form("/oauth/token", half).await, 400, "invalid_request");
     })
     .await;
 }
@@ -142,8 +161,8 @@ async fn introspection_tells_of_live_tokens_of_the_own_company_only() {
         assert_eq!(colleague.about("/oauth/introspect", "nonsense").await.body, nothing);
         is_error(
             &orq.post_form("/oauth/introspect", &format!("token={}", acme.token)).await,
-            400,
-            "invalid_request",
+            401,
+            "invalid_client",
         );
         is_error(&colleague.about("/oauth/introspect", "").await, 400, "invalid_request");
         acme.about("/oauth/revoke", &acme.token).await;
@@ -176,7 +195,7 @@ async fn clients_find_the_endpoints_by_themselves() {
         ] {
             let path_told = server[name].as_str().unwrap().strip_prefix(PUBLIC).unwrap();
             assert_eq!(path_told, path);
-            is_error(&orq.post_form(path, "").await, 400, "invalid_request");
+            is_error(&orq.post_form(path, "").await, 401, "invalid_client");
         }
         get(server["jwks_uri"].as_str().unwrap().strip_prefix(PUBLIC).unwrap()).await;
         let lists = ["token_endpoint_auth_signing_alg_values_supported", "dpop_signing_alg_values_supported"];
@@ -241,7 +260,7 @@ async fn the_token_endpoint_has_a_limit_of_its_own_for_a_client_and_for_an_addre
             429,
             "a subscriber of IPv6 has 64 bits of addresses"
         );
-        assert_eq!(from("2001:db8:0:1::1", "").await.status, 400);
+        assert_eq!(from("2001:db8:0:1::1", "").await.status, 401);
     })
     .await;
 }

@@ -25,6 +25,22 @@ async fn every_answer_tells_the_rate() {
 }
 
 #[tokio::test]
+async fn what_is_free_is_told_as_free() {
+    on_both(async |orq| {
+        let acme = orq.company_on("acme", Plan::Pro, Scopes::all()).await;
+        let first = acme.get("/v1/employees").await;
+        for _ in 0..3 {
+            let known = [("if-none-match", first.header("etag"))];
+            let again = acme.write(Method::GET, "/v1/employees", &known, &serde_json::Value::Null).await;
+            let left = (again.header("x-ratelimit-remaining"), again.header("ratelimit"));
+            assert_eq!((again.status, left), (304, ("999", "\"pro\";r=999;t=61")));
+        }
+        assert_eq!(acme.get("/v1/employees").await.header("x-ratelimit-remaining"), "998");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_waits_as_retry_after_says_is_let_in() {
     on_both(async |orq| {
         let acme = orq.company_on("acme", Plan::Free, Scopes::all()).await;

@@ -312,6 +312,35 @@ async fn every_read_has_an_etag_by_which_it_is_free_while_nothing_changed() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_not_meant_for_what_is_there_is_kept_out() {
+    on_both(async |orq| {
+        let acme = orq.company("acme").await;
+        let person = format!("/v1/employees/{}", acme.hire("Ana Ruiz").await);
+        let department = acme.post("/v1/departments", &json!({ "name": "Ventas" })).await;
+        for path in [&person, department.header("location")] {
+            for (tags, status) in [
+                ("*", 412),
+                ("\"1\"", 412),
+                ("W/\"1\"", 412),
+                ("\"7\", \"1\"", 412),
+                ("\"7\"", 200),
+                ("", 200),
+            ] {
+                let unless = [("if-none-match", tags)];
+                let dry = format!("{path}?dryRun=true");
+                let patched = acme.write(Method::PATCH, &dry, &unless, &json!({})).await;
+                assert_eq!(patched.status, status, "{path} {tags}");
+                let removed = acme.write(Method::DELETE, &dry, &unless, &Value::Null).await;
+                assert_eq!(removed.status == 412, status == 412, "{path} {tags}");
+            }
+            let both = [("if-match", "\"1\""), ("if-none-match", "\"1\"")];
+            assert_eq!(acme.write(Method::PATCH, path, &both, &json!({})).await.status, 412);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_endpoint_that_changed_meanwhile_is_not_removed() {
     on_both(async |orq| {
         let acme = orq.company("acme").await;

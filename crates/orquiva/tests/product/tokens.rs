@@ -28,7 +28,7 @@ async fn the_token_endpoint_answers_every_mistake_as_rfc_6749_says() {
         let (id, secret) = (acme.id.as_str(), acme.secret.expose());
         let credentials = format!("client_id={id}&client_secret={secret}");
         for (form, status, error) in [
-            (String::new(), 400, "invalid_request"),
+            (String::new(), 401, "invalid_client"),
             (credentials.clone(), 400, "invalid_request"),
             (format!("{credentials}&grant_type="), 400, "invalid_request"),
             (format!("{credentials}&grant_type=password"), 400, "unsupported_grant_type"),
@@ -57,7 +57,7 @@ async fn the_token_endpoint_answers_every_mistake_as_rfc_6749_says() {
                 401,
                 "invalid_client",
             ),
-            (format!("client_id={id}&grant_type=client_credentials"), 400, "invalid_request"),
+            (format!("client_id={id}&grant_type=client_credentials"), 401, "invalid_client"),
         ] {
             let answer = orq.ask_token(&form).await;
             assert_eq!((answer.status, &answer.body["error"]), (status, &json!(error)), "{form}");

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
-use crate::condition::{IfMatch, IfNoneMatch};
+use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::pick::Pick;
 use crate::problem::Problem;
@@ -55,7 +55,7 @@ pub(in crate::api) async fn put(
     caller: Caller,
     Named(reference): Named,
     params: Params,
-    (expected, unknown): (IfMatch, IfNoneMatch),
+    expected: IfMatch,
     body: Body,
 ) -> Result<Answer, Problem> {
     may_write(&app, &caller, &body.json).await?;
@@ -64,7 +64,7 @@ pub(in crate::api) async fn put(
     app.write(&caller, body.terms, move |tx, pen| async move {
         let allows = |found: Option<&Employee>| {
             let etag = found.map(Employee::etag);
-            expected.holds_for(etag.as_deref()) && unknown.holds_for(etag.as_deref())
+            expected.holds_for(etag.as_deref())
         };
         Ok(match people::put(&tx, &pen, &reference, &json, allows).await? {
             Put::Created(hired) => Answer::created(
