@@ -3,14 +3,14 @@
 
 use http::Method;
 use orquiva_core::webhook::WebhookUrl;
-use orquiva_core::webhook::address::is_public;
+use orquiva_core::webhook::address::{Reach, is_public};
 use orquiva_fuzz::product;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
     if let Ok(text) = str::from_utf8(body)
-        && let Ok(url) = WebhookUrl::parse(text, false)
+        && let Ok(url) = WebhookUrl::parse(text, &Reach::default())
     {
-        let again = WebhookUrl::parse(url.as_str(), false).expect("the normal form is accepted too");
+        let again = WebhookUrl::parse(url.as_str(), &Reach::default()).expect("the normal form is accepted too");
         assert_eq!(again.as_str(), url.as_str());
         let host = url.as_str().split('/').nth(2).unwrap_or_default();
         let host = host
