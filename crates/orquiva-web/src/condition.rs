@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
+use orquiva_core::Code;
 
 use crate::problem::Problem;
 
@@ -47,6 +48,16 @@ impl IfMatch {
         let meant = self.meant.as_ref().is_none_or(|tags| tags.iter().any(|tag| means(tag, etag)));
         let named = |tag: &String| means(strong(tag), etag);
         meant && !self.not_meant.as_ref().is_some_and(|tags| tags.iter().any(named))
+    }
+
+    /// The same of a resource that somebody else finds, by its entity tag.
+    pub(crate) fn by<R>(self, etag: impl Fn(&R) -> String) -> impl Fn(&R) -> bool {
+        move |found| self.holds(&etag(found))
+    }
+
+    /// Refuses a write to the resource with this entity tag if it is not meant.
+    pub(crate) fn must_hold(&self, etag: &str) -> Result<(), Problem> {
+        if self.holds(etag) { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
     }
 }
 

@@ -15,6 +15,7 @@ mod insider;
 mod keys;
 mod limits;
 mod lines;
+mod list;
 mod oauth;
 mod openapi;
 mod params;

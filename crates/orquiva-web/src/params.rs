@@ -27,10 +27,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
         let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
         let mut params = Self { given: given.map(own).collect(), known: Vec::new(), faults: Vec::new() };
         if !parts.method.is_safe() {
-            params.take(DRY_RUN, |text| match text {
-                "true" | "false" => Ok(()),
-                _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
-            });
+            params.take(DRY_RUN, flag);
         }
         Ok(params)
     }
@@ -56,6 +53,15 @@ pub(crate) fn several<T>(
             0..=MOST_VALUES => parts.into_iter().map(read).collect(),
             _ => Err(Fault::TooMany { max: MOST_VALUES }),
         }
+    }
+}
+
+/// Reads yes or no.
+pub(crate) fn flag(text: &str) -> Result<bool, Fault> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
     }
 }
 

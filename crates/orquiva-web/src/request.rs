@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use orquiva_core::id::{Id, Kind};
 use orquiva_core::{Code, Language};
 
 use crate::problem::Problem;
@@ -81,6 +82,11 @@ fn is_sane(id: &HeaderValue) -> bool {
 fn new_id() -> HeaderValue {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     HeaderValue::from_str(&id).expect("hexadecimal digits are a header value")
+}
+
+/// The id that a path names. A text that is no id of its kind names nothing, like an id that was never given.
+pub(crate) fn known<K: Kind>(text: &str) -> Result<Id<K>, Problem> {
+    Id::parse(text).ok_or_else(|| Code::NotFound.into())
 }
 
 /// No route matched.

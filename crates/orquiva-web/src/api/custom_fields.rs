@@ -1,8 +1,7 @@
 //! `/v1/custom-fields`: the fields that a company adds to its employees.
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
-use orquiva_core::{CustomField, Fault, NewCustomField, Scope};
+use orquiva_core::{CustomField, NewCustomField, Scope};
 use orquiva_people::custom_fields;
 use orquiva_store::{Tx, custom_field};
 use serde_json::json;
@@ -12,8 +11,8 @@ use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::condition::IfMatch;
-use crate::cursor::{Bound, page};
-use crate::params::Params;
+use crate::list::{Page, Paging};
+use crate::params::{Params, flag};
 use crate::problem::Problem;
 use crate::terms::Terms;
 
@@ -80,20 +79,16 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::EmployeesRead)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("custom fields {company}") };
-    let after = cursor.map(|cursor| bound.read_text(&cursor)).transpose()?.unwrap_or_default();
-    let scan = move |tx| async move { custom_field::list(&tx, company, &after, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write_text(&last.shape.slug));
-    Ok(page(&app, &uri, found.iter().map(|field| json!(field)).collect(), next))
+    let list = paging.over(&app, &uri, format!("custom fields {company}"));
+    let (after, most) = (list.place()?.unwrap_or_default(), list.most());
+    let scan = move |tx| async move { custom_field::list(&tx, company, &after, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |field| field.shape.slug.clone(), |field| json!(field)))
 }
 
 /// Changes a field by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
@@ -119,8 +114,7 @@ pub(super) async fn change(
     let (slug, patch, owner) = (plain(slug), body.json, caller.clone());
     app.write(&caller, body.terms, move |tx, pen| async move {
         may_touch(&tx, &owner, &slug).await?;
-        let holds = |field: &CustomField| expected.holds(&field.etag());
-        let changed = custom_fields::change(&tx, &pen, &slug, &patch, holds).await?;
+        let changed = custom_fields::change(&tx, &pen, &slug, &patch, expected.by(CustomField::etag)).await?;
         Ok(Answer::shown(changed.etag(), &changed))
     })
     .await
@@ -145,17 +139,13 @@ pub(super) async fn delete(
     terms: Terms,
 ) -> Result<Answer, Problem> {
     caller.must(Scope::EmployeesWrite)?;
-    let force = params.take("force", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
-    });
+    let force = params.take("force", flag);
     params.finish()?;
     let (slug, owner) = (plain(slug), caller.clone());
     app.write(&caller, terms, move |tx, pen| async move {
         may_touch(&tx, &owner, &slug).await?;
-        let holds = |field: &CustomField| expected.holds(&field.etag());
-        custom_fields::remove(&tx, &pen, &slug, force.unwrap_or_default(), holds).await?;
+        custom_fields::remove(&tx, &pen, &slug, force.unwrap_or_default(), expected.by(CustomField::etag))
+            .await?;
         Ok(Answer::nothing())
     })
     .await

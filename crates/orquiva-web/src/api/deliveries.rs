@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
 use orquiva_core::event::EventType;
-use orquiva_core::id::{DeliveryId, EventId, ReplayId, WebhookId};
+use orquiva_core::id::{EventId, ReplayId, WebhookId};
 use orquiva_core::webhook::head::Head;
 use orquiva_core::webhook::{Format, Payload, Status};
 use orquiva_core::{Code, Fault, Scope, Timestamp, text};
@@ -20,9 +19,10 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 
 /// One delivery, with what each attempt sent and what came back.
@@ -83,10 +83,9 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::WebhooksManage)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::InvalidTime);
     let filter = Filter {
         webhook: params
@@ -103,8 +102,8 @@ pub(super) async fn list(
     };
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("deliveries {company} {filter:?}") };
-    let before = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
+    let list = paging.over(&app, &uri, format!("deliveries {company} {filter:?}"));
+    let (before, limit) = (list.after()?, list.limit());
     let (found, next) = app
         .store
         .scan(move |tx| async move {
@@ -118,8 +117,7 @@ pub(super) async fn list(
             Ok((shown.collect(), next))
         })
         .await?;
-    let next = next.map(|last| bound.write(last));
-    Ok(page(&app, &uri, found, next))
+    Ok(list.shown(found, next))
 }
 
 /// Sends a delivery again at once, with all its tries before it; one that waits is tried now.
@@ -164,10 +162,6 @@ pub(super) async fn retry(
         Ok(Answer { status: 202, body, ..Answer::default() })
     })
     .await
-}
-
-fn known(id: &str) -> Result<DeliveryId, Problem> {
-    DeliveryId::parse(id).ok_or_else(|| Code::NotFound.into())
 }
 
 fn event_type(given: &str) -> Result<String, Fault> {

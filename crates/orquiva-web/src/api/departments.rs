@@ -1,9 +1,8 @@
 //! `/v1/departments`: create, look, list, change, remove.
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
 use orquiva_core::id::DepartmentId;
-use orquiva_core::{Code, Department, Fault, NewDepartment, Scope};
+use orquiva_core::{Department, Fault, NewDepartment, Scope};
 use orquiva_people::departments;
 use orquiva_store::department::{self, Filter};
 use serde_json::json;
@@ -13,9 +12,10 @@ use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::condition::IfMatch;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 
 /// Creates a department and announces it as `department.created`.
@@ -82,10 +82,9 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::DepartmentsRead)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     let filter = Filter {
         parent: params.take("parentId", dep),
         name: params.take("name", |name| Ok(orquiva_core::department::key(name))),
@@ -93,14 +92,11 @@ pub(super) async fn list(
     };
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("departments {company} {filter:?}") };
-    let after = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
-    let scan = move |tx| async move { department::list(&tx, company, &filter, after, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    Ok(page(&app, &uri, found.iter().map(|department| json!(department)).collect(), next))
+    let list = paging.over(&app, &uri, format!("departments {company} {filter:?}"));
+    let (after, most) = (list.after()?, list.most());
+    let scan = move |tx| async move { department::list(&tx, company, &filter, after, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |department| department.id.to_string(), |department| json!(department)))
 }
 
 /// Changes a department by a merge patch (RFC 7396); `If-Match` keeps a stale change out.
@@ -125,8 +121,7 @@ pub(super) async fn change(
     params.finish()?;
     let (id, patch) = (known(&id)?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
-        let holds = |department: &Department| expected.holds(&department.etag());
-        let changed = departments::change(&tx, &pen, id, &patch, holds).await?;
+        let changed = departments::change(&tx, &pen, id, &patch, expected.by(Department::etag)).await?;
         Ok(Answer::shown(changed.etag(), &changed))
     })
     .await
@@ -155,8 +150,7 @@ pub(super) async fn delete(
     params.finish()?;
     let id = known(&id)?;
     app.write(&caller, terms, move |tx, pen| async move {
-        let holds = |department: &Department| expected.holds(&department.etag());
-        departments::remove(&tx, &pen, id, replacement, holds).await?;
+        departments::remove(&tx, &pen, id, replacement, expected.by(Department::etag)).await?;
         Ok(Answer::nothing())
     })
     .await
@@ -164,9 +158,4 @@ pub(super) async fn delete(
 
 fn dep(text: &str) -> Result<DepartmentId, Fault> {
     DepartmentId::parse(text).ok_or(Fault::InvalidId { kind: "dep" })
-}
-
-/// A text that is no department's id names nothing, like an id that was never given.
-fn known(id: &str) -> Result<DepartmentId, Problem> {
-    DepartmentId::parse(id).ok_or_else(|| Code::NotFound.into())
 }

@@ -4,9 +4,8 @@ pub(super) mod by_ref;
 mod list;
 
 use axum::extract::{Path, State};
+use orquiva_core::Scope;
 use orquiva_core::employee::{Employee, NewEmployee};
-use orquiva_core::id::EmployeeId;
-use orquiva_core::{Code, Scope};
 use orquiva_people as people;
 use orquiva_store::employee;
 
@@ -18,6 +17,7 @@ use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::pick::Pick;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 use crate::view::{View, may_write};
 
@@ -100,8 +100,7 @@ pub(super) async fn change(
     let view = View::of(&app, &caller).await?;
     let (id, patch) = (known(&id)?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
-        let holds = |employee: &Employee| expected.holds(&employee.etag());
-        let changed = people::change(&tx, &pen, id, &patch, holds).await?;
+        let changed = people::change(&tx, &pen, id, &patch, expected.by(Employee::etag)).await?;
         Ok(view.answer(&changed))
     })
     .await
@@ -128,13 +127,8 @@ pub(super) async fn delete(
     params.finish()?;
     let id = known(&id)?;
     app.write(&caller, terms, move |tx, pen| async move {
-        people::remove(&tx, &pen, id, |employee| expected.holds(&employee.etag())).await?;
+        people::remove(&tx, &pen, id, expected.by(Employee::etag)).await?;
         Ok(Answer::nothing())
     })
     .await
-}
-
-/// A text that is no employee's id names nobody, like an id that was never given.
-fn known(id: &str) -> Result<EmployeeId, Problem> {
-    EmployeeId::parse(id).ok_or_else(|| Code::NotFound.into())
 }

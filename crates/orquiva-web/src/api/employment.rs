@@ -1,9 +1,8 @@
 //! `/v1/employees/{id}/terminate` and `/rehire`: the end of an employment and its return, now or on a day to come.
 
 use axum::extract::{Path, State};
+use orquiva_core::Scope;
 use orquiva_core::employee::{Employee, Termination};
-use orquiva_core::id::EmployeeId;
-use orquiva_core::{Code, Scope};
 use orquiva_people as people;
 
 use crate::answer::Answer;
@@ -13,6 +12,7 @@ use crate::caller::Caller;
 use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 use crate::view::{View, may_write};
 
@@ -39,8 +39,7 @@ pub(super) async fn terminate(
     let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     let end = Termination::parse(&body.json, app.clock.now().date()).map_err(Problem::fields)?;
     app.write(&caller, body.terms, move |tx, pen| async move {
-        let holds = |employee: &Employee| expected.holds(&employee.etag());
-        Ok(view.answer(&people::terminate(&tx, &pen, id, end, holds).await?))
+        Ok(view.answer(&people::terminate(&tx, &pen, id, end, expected.by(Employee::etag)).await?))
     })
     .await
 }
@@ -66,8 +65,7 @@ pub(super) async fn cancel_termination(
     params.finish()?;
     let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     app.write(&caller, terms, move |tx, pen| async move {
-        let holds = |employee: &Employee| expected.holds(&employee.etag());
-        Ok(view.answer(&people::cancel_termination(&tx, &pen, id, holds).await?))
+        Ok(view.answer(&people::cancel_termination(&tx, &pen, id, expected.by(Employee::etag)).await?))
     })
     .await
 }
@@ -94,8 +92,7 @@ pub(super) async fn rehire(
     params.finish()?;
     let (id, view, wish) = (known(&id)?, View::of(&app, &caller).await?, body.json);
     app.write(&caller, body.terms, move |tx, pen| async move {
-        let holds = |employee: &Employee| expected.holds(&employee.etag());
-        Ok(view.answer(&people::rehire(&tx, &pen, id, &wish, holds).await?))
+        Ok(view.answer(&people::rehire(&tx, &pen, id, &wish, expected.by(Employee::etag)).await?))
     })
     .await
 }
@@ -121,13 +118,7 @@ pub(super) async fn cancel_rehire(
     params.finish()?;
     let (id, view) = (known(&id)?, View::of(&app, &caller).await?);
     app.write(&caller, terms, move |tx, pen| async move {
-        let holds = |employee: &Employee| expected.holds(&employee.etag());
-        Ok(view.answer(&people::cancel_rehire(&tx, &pen, id, holds).await?))
+        Ok(view.answer(&people::cancel_rehire(&tx, &pen, id, expected.by(Employee::etag)).await?))
     })
     .await
-}
-
-/// A text that is no employee's id names nobody, like an id that was never given.
-fn known(id: &str) -> Result<EmployeeId, Problem> {
-    EmployeeId::parse(id).ok_or_else(|| Code::NotFound.into())
 }

@@ -1,18 +1,17 @@
 //! `/v1/notices`: what the administrators of a company have to know.
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
-use orquiva_core::id::NoticeId;
-use orquiva_core::{Code, Fault, Scope};
+use orquiva_core::Scope;
 use orquiva_store::notice;
 use serde_json::json;
 
 use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::cursor::{Bound, page};
-use crate::params::Params;
+use crate::list::{Page, Paging};
+use crate::params::{Params, flag};
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 
 /// The notices of the company, the newest first; with `unread=true` only those that nobody took note of.
@@ -30,25 +29,17 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::WebhooksManage)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
-    let unread = params.take("unread", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Fault::NotAllowed { choices: "true, false".to_owned() }),
-    });
+    let paging = Paging::of(&mut params);
+    let unread = params.take("unread", flag);
     params.finish()?;
     let (company, unread) = (caller.company, unread.unwrap_or_default());
-    let bound = Bound { key: &app.key, to: format!("notices {company} {unread}") };
-    let before = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
-    let scan = move |tx| async move { notice::list(&tx, company, unread, before, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    Ok(page(&app, &uri, found.iter().map(|notice| json!(notice)).collect(), next))
+    let list = paging.over(&app, &uri, format!("notices {company} {unread}"));
+    let (before, most) = (list.after()?, list.most());
+    let scan = move |tx| async move { notice::list(&tx, company, unread, before, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |notice| notice.id.to_string(), |notice| json!(notice)))
 }
 
 /// Takes note of a notice; the first time counts.
@@ -69,7 +60,7 @@ pub(super) async fn read(
 ) -> Result<Answer, Problem> {
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
-    let id = NoticeId::parse(&id).ok_or(Code::NotFound)?;
+    let id = known(&id)?;
     app.write(&caller, terms, move |tx, pen| async move {
         notice::mark_read(&tx, pen.company, id, pen.now).await?;
         let body = to_json(&notice::get(&tx, pen.company, id).await?);

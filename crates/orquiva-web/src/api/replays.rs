@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
-use orquiva_core::id::{CompanyId, ReplayId, WebhookId};
+use orquiva_core::id::{CompanyId, WebhookId};
 use orquiva_core::webhook::replay::{NewReplay, What, Which};
 use orquiva_core::{Code, Fault, FieldError, Scope};
 use orquiva_store::lane::Lane;
@@ -16,9 +15,10 @@ use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 
 /// Events that are looked at with one statement while they are counted.
@@ -137,22 +137,18 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::WebhooksManage)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     let webhook =
         params.take("webhookId", |text| WebhookId::parse(text).ok_or(Fault::InvalidId { kind: "whk" }));
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("replays {company} {webhook:?}") };
-    let before = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
-    let scan = move |tx| async move { replay::list(&tx, company, webhook, before, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    Ok(page(&app, &uri, found.iter().map(show).collect(), next))
+    let list = paging.over(&app, &uri, format!("replays {company} {webhook:?}"));
+    let (before, most) = (list.after()?, list.most());
+    let scan = move |tx| async move { replay::list(&tx, company, webhook, before, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |replay| replay.id.to_string(), show))
 }
 
 /// Ends a replay. What of it was not sent yet is cancelled; what was sent stays so.
@@ -185,10 +181,6 @@ pub(super) async fn cancel(
         Ok(Answer::done(to_json(&show(&replay::get(&tx, company, id).await?))))
     })
     .await
-}
-
-fn known(id: &str) -> Result<ReplayId, Problem> {
-    ReplayId::parse(id).ok_or_else(|| Code::NotFound.into())
 }
 
 /// The part of the log that is meant, and the place before it.

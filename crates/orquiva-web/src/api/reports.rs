@@ -2,16 +2,15 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
-use orquiva_core::id::EmployeeId;
-use orquiva_core::{Code, Fault, Scope};
+use orquiva_core::{Fault, Scope};
 use orquiva_store::employee;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::view::View;
 
 /// Who reports to someone directly, or with `depth=all` through others too, in the order in which they were hired.
@@ -30,31 +29,27 @@ pub(super) async fn list(
     Path(id): Path<String>,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::EmployeesRead)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     let all = params.take("depth", |text| match text {
         "direct" => Ok(false),
         "all" => Ok(true),
         _ => Err(Fault::NotAllowed { choices: "direct, all".to_owned() }),
     });
     params.finish()?;
-    let (company, of) = (caller.company, EmployeeId::parse(&id).ok_or(Code::NotFound)?);
+    let (company, of) = (caller.company, known(&id)?);
     let whom = (of, all.unwrap_or(false));
-    let bound = Bound { key: &app.key, to: format!("reports {company} {whom:?}") };
-    let after = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
+    let list = paging.over(&app, &uri, format!("reports {company} {whom:?}"));
+    let (after, most) = (list.after()?, list.most());
     let scan = move |tx| async move {
         employee::get(&tx, company, of).await?;
-        employee::list_reports(&tx, company, whom, after, limit + 1).await
+        employee::list_reports(&tx, company, whom, after, most).await
     };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
+    let found = app.store.scan(scan).await?;
     let view = View::of(&app, &caller).await?;
-    let data = found.iter().map(|employee| view.each(employee)).collect();
-    let (link, Json(mut page)) = page(&app, &uri, data, next);
+    let (link, Json(mut page)) =
+        list.page(found, |employee| employee.id.to_string(), |employee| view.each(employee));
     view.explain(&mut page);
     Ok((link, Json(page)))
 }

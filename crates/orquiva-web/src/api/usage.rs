@@ -1,7 +1,6 @@
 //! `/v1/usage`: what each client of the company used, minute by minute.
 
 use axum::extract::{OriginalUri, State};
-use axum::response::IntoResponse;
 use orquiva_core::id::ClientId;
 use orquiva_core::{Code, Fault, Timestamp};
 use orquiva_store::usage::{self, Filter, Minute};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
 
@@ -28,9 +27,8 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+) -> Result<Page, Problem> {
+    let paging = Paging::of(&mut params);
     let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::InvalidTime);
     let mut filter = Filter {
         from: params.take("from", moment),
@@ -40,15 +38,12 @@ pub(super) async fn list(
     };
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("usage {company} {filter:?}") };
-    filter.after = cursor.map(|cursor| bound.read_text(&cursor).and_then(|text| place(&text))).transpose()?;
-    let scan = move |tx| async move { usage::list(&tx, company, &filter, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let last = found.last().filter(|_| more);
-    let next = last.map(|last| bound.write_text(&format!("{} {}", last.start.millis(), last.client)));
-    Ok(page(&app, &uri, found.iter().map(show).collect(), next))
+    let list = paging.over(&app, &uri, format!("usage {company} {filter:?}"));
+    filter.after = list.place()?.map(|text| place(&text)).transpose()?;
+    let most = list.most();
+    let scan = move |tx| async move { usage::list(&tx, company, &filter, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |minute| format!("{} {}", minute.start.millis(), minute.client), show))
 }
 
 /// The minute and the client that a cursor names.

@@ -4,8 +4,6 @@ pub(super) mod secret;
 pub(super) mod trial;
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::IntoResponse;
-use orquiva_core::id::WebhookId;
 use orquiva_core::webhook::{NewWebhook, Status, Webhook};
 use orquiva_core::{Code, Scope};
 use orquiva_people::Pen;
@@ -19,9 +17,10 @@ use crate::app::App;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::condition::IfMatch;
-use crate::cursor::{Bound, page};
+use crate::list::{Page, Paging};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 use crate::terms::Terms;
 
 /// Most failed deliveries that are counted when an endpoint is enabled again.
@@ -117,20 +116,16 @@ pub(super) async fn list(
     caller: Caller,
     OriginalUri(uri): OriginalUri,
     mut params: Params,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Page, Problem> {
     caller.must(Scope::WebhooksManage)?;
-    let limit = params.limit();
-    let cursor = params.take("cursor", |text| Ok(text.to_owned()));
+    let paging = Paging::of(&mut params);
     params.finish()?;
     let company = caller.company;
-    let bound = Bound { key: &app.key, to: format!("webhooks {company}") };
-    let after = cursor.map(|cursor| bound.read(&cursor)).transpose()?;
-    let scan = move |tx| async move { webhook::list(&tx, company, after, limit + 1).await };
-    let mut found = app.store.scan(scan).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| bound.write(last.id));
-    Ok(page(&app, &uri, found.iter().map(|webhook| json!(webhook)).collect(), next))
+    let list = paging.over(&app, &uri, format!("webhooks {company}"));
+    let (after, most) = (list.after()?, list.most());
+    let scan = move |tx| async move { webhook::list(&tx, company, after, most).await };
+    let found = app.store.scan(scan).await?;
+    Ok(list.page(found, |webhook| webhook.id.to_string(), |webhook| json!(webhook)))
 }
 
 /// Changes an endpoint by a merge patch (RFC 7396). Paused, what is for it waits; enabled again after it was disabled,
@@ -165,9 +160,7 @@ pub(super) async fn change(
     let (own, owner) = (app.clone(), caller.clone());
     app.write(&caller, body.terms, move |tx, pen| async move {
         let before = webhook::hold(&tx, pen.company, id).await?;
-        if !expected.holds(&before.etag()) {
-            return Err(Code::PreconditionFailed.into());
-        }
+        expected.must_hold(&before.etag())?;
         let shape = NewWebhook::patched(&before.shape, &patch, &own.reach);
         let shape = shape.map_err(Problem::fields)?;
         if shape.sensitive {
@@ -205,9 +198,7 @@ pub(super) async fn delete(
     let id = known(&id)?;
     app.write(&caller, terms, move |tx, pen| async move {
         let before = webhook::get(&tx, pen.company, id).await?;
-        if !expected.holds(&before.etag()) {
-            return Err(Code::PreconditionFailed.into());
-        }
+        expected.must_hold(&before.etag())?;
         webhook::delete(&tx, pen.company, id).await?;
         let lane = Lane { company: pen.company, webhook: id };
         lane::lock(&tx, lane).await?;
@@ -218,11 +209,6 @@ pub(super) async fn delete(
         Ok(Answer::nothing())
     })
     .await
-}
-
-/// A text that is no endpoint's id names nothing, like an id that was never given.
-fn known(id: &str) -> Result<WebhookId, Problem> {
-    WebhookId::parse(id).ok_or_else(|| Code::NotFound.into())
 }
 
 /// Refuses one endpoint more than the plan allows.

@@ -12,7 +12,6 @@ use orquiva_store::lane::Lane;
 use orquiva_store::webhook::{self, KeyPair};
 use serde_json::json;
 
-use super::known;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::body::OptionalBody;
@@ -20,6 +19,7 @@ use crate::caller::Caller;
 use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 
 /// Gives an endpoint a new secret, which is in this answer and in no other, and a new key if it has one. The old ones
 /// sign too until the overlap is over.
@@ -47,9 +47,7 @@ pub(in crate::api) async fn rotate(
     let own = app.clone();
     app.write(&caller, body.terms, move |tx, pen| async move {
         let mut rotated = webhook::hold(&tx, pen.company, id).await?;
-        if !expected.holds(&rotated.etag()) {
-            return Err(Code::PreconditionFailed.into());
-        }
+        expected.must_hold(&rotated.etag())?;
         let lane = Lane { company: pen.company, webhook: id };
         let (secret, sealed) = new_secret(&own, lane);
         let pair = rotated.shape.ed25519.then(|| new_pair(&own, lane)).transpose()?;

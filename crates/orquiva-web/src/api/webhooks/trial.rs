@@ -8,7 +8,6 @@ use orquiva_core::{Code, Scope};
 use orquiva_store::{event, webhook};
 use serde_json::json;
 
-use super::known;
 use crate::answer::{Answer, to_json};
 use crate::app::App;
 use crate::body::OptionalBody;
@@ -16,6 +15,7 @@ use crate::caller::Caller;
 use crate::condition::IfMatch;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::request::known;
 
 /// Raises a `webhook.test` for one endpoint, which is delivered like any other event whatever it is subscribed to. The
 /// answer names the event and the delivery that will be made of it.
@@ -43,9 +43,7 @@ pub(in crate::api) async fn create(
         .map_err(Problem::fields)?;
     app.write(&caller, body.terms, move |tx, pen| async move {
         let tested = webhook::get(&tx, pen.company, id).await?;
-        if !expected.holds(&tested.etag()) {
-            return Err(Code::PreconditionFailed.into());
-        }
+        expected.must_hold(&tested.etag())?;
         if tested.shape.status == Status::Disabled {
             return Err(Code::WebhookDisabled.into());
         }
