@@ -12,7 +12,7 @@ use orquiva_store::{StoreError, lane};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::parts::{BACK_OFF, POLL, Parts, wait};
+use crate::parts::{BACK_OFF, POLL, Parts, insist, wait};
 use crate::recorder::{LEASE, Recorder};
 use crate::run::{Run, Shared};
 use crate::slots::Slots;
@@ -126,7 +126,7 @@ impl Lanes {
         let lane = claimed.lane;
         let mut run = Run::new(self.shared.clone(), self.ahead(), claimed, lease);
         if let Err(cause) = run.go(&bell, stop, linger).await {
-            tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "a lane stopped; it is taken up again");
+            tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "what waits in a lane could not be ended; it is taken up again");
         }
         let (not_before, unfinished) = (run.not_before(), run.is_unfinished());
         drop(run);
@@ -135,7 +135,7 @@ impl Lanes {
             return;
         }
         let release = move |tx| async move { lane::release(&tx, lane, lease, not_before).await };
-        if let Err(cause) = self.parts.store.write::<_, StoreError, _, _>(None, release).await {
+        if let Err(cause) = insist(&self.parts.store, release).await {
             tracing::warn!(%cause, webhook.id = %lane.webhook, "a lane could not be given back; its lease runs out by itself");
         }
         self.due.notify_one();

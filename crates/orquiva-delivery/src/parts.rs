@@ -6,7 +6,7 @@ use std::time::Duration;
 use orquiva_core::id::Mint;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::{Chance, Clock};
-use orquiva_store::Store;
+use orquiva_store::{Store, StoreError, Tx};
 use tokio::sync::{Notify, watch};
 
 use crate::client::Client;
@@ -35,6 +35,26 @@ pub struct Parts {
     pub wake: Arc<Notify>,
     /// Rung when events have got their place in the log.
     pub routed: Arc<Notify>,
+}
+
+/// How often what must not get lost is written again while the database is away: about as long as a lease lasts.
+const TRIES: usize = 40;
+
+/// Writes what should not get lost because the database is away for a moment. What was committed although nobody heard
+/// of it may be written twice.
+pub(crate) async fn insist<T, F, R>(store: &Store, verb: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(Tx) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<T, StoreError>> + Send,
+{
+    for _ in 1..TRIES {
+        match store.write(None, verb.clone()).await {
+            Err(StoreError::Unavailable(_)) => tokio::time::sleep(POLL).await,
+            done => return done,
+        }
+    }
+    store.write(None, verb).await
 }
 
 /// Waits for the bell, for `time`, or for the stop.

@@ -14,7 +14,7 @@ use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::parts::stopped;
+use crate::parts::{insist, stopped};
 
 /// How long a lease lasts without a sign of life, in milliseconds: a dead node's lanes are taken over after it.
 pub(crate) const LEASE: i64 = 10_000;
@@ -83,10 +83,11 @@ impl Recorder {
     async fn record(&self, group: Vec<Handed>) {
         let (reports, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
-        let (now, mint) = (self.clock.now(), self.mint.clone());
+        let (clock, mint) = (self.clock.clone(), self.mint.clone());
         let reports = Arc::new(reports);
-        let settle = move |tx| async move { settle(&tx, &reports, &mint, now).await };
-        let held = self.store.write(None, settle).await.unwrap_or_else(|cause| {
+        let settle = move |tx| async move { settle(&tx, &reports, &mint, clock.now()).await };
+        // What is recorded in the end is not sent again, if its lease lasts for so long.
+        let held = insist(&self.store, settle).await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
             HashMap::new()
         });

@@ -123,7 +123,10 @@ impl Run {
         let mut idle = 0;
         loop {
             if !self.ending {
-                self.read_ahead().await?;
+                let read = self.read_ahead().await;
+                self.go_on_after(read);
+            }
+            if !self.ending {
                 self.send();
             }
             if self.ending {
@@ -145,12 +148,18 @@ impl Run {
                     self.ahead.settle(recorded.id, recorded.placed, recorded.over);
                     match recorded.changes {
                         Some(changes) if changes == self.known.changes => {}
-                        Some(_) => self.learn().await?,
+                        Some(_) => {
+                            let learnt = self.learn().await;
+                            self.go_on_after(learnt);
+                        }
                         None => self.ending = true,
                     }
                 }
                 () = granted(&mut self.wish) => {}
-                _ = heartbeat.tick() => self.renew().await?,
+                _ = heartbeat.tick() => {
+                    let renewed = self.renew().await;
+                    self.go_on_after(renewed);
+                }
                 () = bell.notified(), if !self.more => self.more = true,
                 () = stopped(&mut stop), if !self.ending => self.ending = true,
                 () = tokio::time::sleep(Duration::from_millis(pause.unwrap_or_default())), if pause.is_some() => {}
@@ -159,6 +168,17 @@ impl Run {
                     idle += 1;
                 }
             }
+        }
+    }
+
+    /// If the database refused something, what is under way is finished, and the lane is taken up again afterwards.
+    fn go_on_after(&mut self, done: Result<(), StoreError>) {
+        if let Err(cause) = done {
+            if !self.ending {
+                let Lane { company, webhook } = self.lane;
+                tracing::error!(%cause, company.id = %company, webhook.id = %webhook, "a lane stops; it is taken up again");
+            }
+            self.ending = true;
         }
     }
 

@@ -34,6 +34,7 @@ mod matrix;
 mod oauth;
 mod openapi;
 mod operator;
+mod outage;
 mod problems;
 mod process;
 mod proofs;

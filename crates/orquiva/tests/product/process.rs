@@ -151,6 +151,23 @@ impl Server {
         self.send(request.body(Full::from(body)).unwrap()).await
     }
 
+    /// Hires someone under a key; status, `Retry-After` and body, and nothing if the server broke off.
+    pub(crate) async fn hire(
+        &self,
+        token: &str,
+        key: &str,
+        body: &Value,
+    ) -> Option<(u16, Option<String>, Value)> {
+        let request = Request::post(format!("{}/v1/employees", self.url))
+            .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", key);
+        let response = self.http.request(request.body(Full::from(body.to_string())).unwrap()).await.ok()?;
+        let (status, after) = (response.status().as_u16(), response.headers().get("retry-after").cloned());
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        let after = after.map(|after| after.to_str().unwrap().to_owned());
+        Some((status, after, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> Option<(u16, Value)> {
         let response = self.http.request(request).await.ok()?;
         let status = response.status().as_u16();
