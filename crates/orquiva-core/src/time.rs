@@ -118,16 +118,34 @@ pub trait Clock: Send + Sync {
     /// Milliseconds that only ever go forward, from an arbitrary start: for measuring spans.
     /// Unlike [`Clock::now`], nobody can set it back.
     fn elapsed(&self) -> i64;
+
+    /// The moment by which things fall due. If the clock is set back it goes on as before, so nothing waits for a time that
+    /// had come already; if it is set forward it follows.
+    fn steady(&self) -> Timestamp;
+
+    /// From now on [`Clock::steady`] is never before `moment`: the clock was set back while nobody looked.
+    fn catch_up(&self, moment: Timestamp);
+}
+
+/// By how much the clock was ahead of the time that has elapsed, at the most.
+#[derive(Debug)]
+struct Ahead(AtomicI64);
+
+impl Ahead {
+    fn steady(&self, now: Timestamp, elapsed: i64) -> Timestamp {
+        let ahead = now.0.saturating_sub(elapsed);
+        Timestamp(elapsed.saturating_add(self.0.fetch_max(ahead, Ordering::Relaxed).max(ahead)))
+    }
 }
 
 /// The system's clock.
 #[derive(Debug)]
-pub struct SystemClock(std::time::Instant);
+pub struct SystemClock(std::time::Instant, Ahead);
 
 impl Default for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one home of the system's clock")]
     fn default() -> Self {
-        Self(std::time::Instant::now())
+        Self(std::time::Instant::now(), Ahead(AtomicI64::new(i64::MIN)))
     }
 }
 
@@ -141,31 +159,59 @@ impl Clock for SystemClock {
     fn elapsed(&self) -> i64 {
         i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
+
+    fn steady(&self) -> Timestamp {
+        self.1.steady(self.now(), self.elapsed())
+    }
+
+    fn catch_up(&self, moment: Timestamp) {
+        self.1.steady(moment, self.elapsed());
+    }
 }
 
 /// A clock that stands still until a test moves it.
 #[derive(Debug)]
-pub struct FrozenClock(AtomicI64);
+pub struct FrozenClock {
+    now: AtomicI64,
+    elapsed: AtomicI64,
+    ahead: Ahead,
+}
 
 impl FrozenClock {
     /// Stands at `at`.
     pub fn at(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.0))
+        let (now, elapsed) = (AtomicI64::new(at.0), AtomicI64::new(at.0));
+        Self { now, elapsed, ahead: Ahead(AtomicI64::new(0)) }
     }
 
     /// Moves the time on by `millis`.
     pub fn advance(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.elapsed.fetch_add(millis, Ordering::SeqCst);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the clock forward, or back, by `millis`; no time has passed.
+    pub fn set(&self, millis: i64) {
+        self.steady();
+        self.now.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for FrozenClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
     }
 
     fn elapsed(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.elapsed.load(Ordering::SeqCst)
+    }
+
+    fn steady(&self) -> Timestamp {
+        self.ahead.steady(self.now(), self.elapsed())
+    }
+
+    fn catch_up(&self, moment: Timestamp) {
+        self.ahead.steady(moment, self.elapsed());
     }
 }
 
@@ -196,6 +242,24 @@ mod tests {
         {
             assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_falls_due_by_the_steady_time_waits_for_no_clock_that_is_set_back() {
+        let clock = FrozenClock::at(Timestamp::from_millis(1_000_000));
+        let shown = |clock: &FrozenClock| (clock.now().0, clock.steady().0);
+        clock.advance(5);
+        assert_eq!(shown(&clock), (1_000_005, 1_000_005));
+        clock.set(-500);
+        clock.advance(10);
+        assert_eq!(shown(&clock), (999_515, 1_000_015), "it goes on");
+        clock.set(2_000);
+        assert_eq!(shown(&clock), (1_001_515, 1_001_515), "it follows");
+        clock.catch_up(Timestamp(1_002_000));
+        clock.advance(1);
+        assert_eq!(shown(&clock), (1_001_516, 1_002_001));
+        let clock = SystemClock::default();
+        assert!(clock.now() <= clock.steady());
     }
 
     #[test]

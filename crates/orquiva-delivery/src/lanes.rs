@@ -86,7 +86,7 @@ impl Lanes {
         linger: bool,
     ) -> Result<Duration, StoreError> {
         let parts = &self.parts;
-        let now = parts.clock.now();
+        let now = parts.clock.steady();
         let next = {
             let tx = parts.store.read().await?;
             lane::next_due(&tx).await?
@@ -130,7 +130,7 @@ impl Lanes {
         }
         let (not_before, unfinished) = (run.not_before(), run.is_unfinished());
         drop(run);
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        self.give_up(lane, &bell);
         if unfinished {
             return;
         }
@@ -139,6 +139,14 @@ impl Lanes {
             tracing::warn!(%cause, webhook.id = %lane.webhook, "a lane could not be given back; its lease runs out by itself");
         }
         self.due.notify_one();
+    }
+
+    /// Forgets a lane that this node held, unless it took it again: its lease had run out because the clock was set.
+    fn give_up(&self, lane: Lane, bell: &Arc<Notify>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.get(&lane).is_some_and(|held| Arc::ptr_eq(held, bell)) {
+            held.remove(&lane);
+        }
     }
 
     /// How far each lane reads ahead: the less the more lanes there are.

@@ -85,7 +85,7 @@ impl Recorder {
         let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
         let (clock, mint) = (self.clock.clone(), self.mint.clone());
         let reports = Arc::new(reports);
-        let settle = move |tx| async move { settle(&tx, &reports, &mint, clock.now()).await };
+        let settle = move |tx| async move { settle(&tx, &reports, &mint, clock.as_ref()).await };
         // What is recorded in the end is not sent again, if its lease lasts for so long.
         let held = insist(&self.store, settle).await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
@@ -103,14 +103,14 @@ async fn settle(
     tx: &Tx,
     reports: &[Report],
     mint: &Mint,
-    now: Timestamp,
+    clock: &dyn Clock,
 ) -> Result<HashMap<Lane, i64>, StoreError> {
     let mut lanes: BTreeMap<_, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         let lane = report.settled.lane;
         lanes.entry((lane.company, lane.webhook, report.lease)).or_default().push(report);
     }
-    let until = now.plus(LEASE);
+    let (now, until) = (clock.now(), clock.steady().plus(LEASE));
     for ((company, webhook, _), reports) in &lanes {
         if reports.iter().any(|report| matches!(report.news, Some(News::Disabled(_)))) {
             hold(tx, Lane { company: *company, webhook: *webhook }).await?;

@@ -13,7 +13,7 @@ const TOGETHER: i64 = 64;
 /// Goes on with every replay that is due, one step each; returns whether any came further, and the lanes that something
 /// was put into.
 pub(crate) async fn step(parts: &Parts) -> Result<(bool, Vec<Lane>), StoreError> {
-    let now = parts.clock.now();
+    let now = parts.clock.steady();
     let due = {
         let tx = parts.store.read().await?;
         progress::due(&tx, now, TOGETHER).await?

@@ -28,12 +28,17 @@ pub(crate) async fn route(parts: &Parts) -> Result<(usize, Vec<Lane>), StoreErro
     if !waiting {
         return Ok((0, Vec::new()));
     }
-    let (mint, now) = (parts.mint.clone(), parts.clock.now());
-    let route = move |tx| async move { route_some(&tx, &mint, now).await };
+    let (mint, now, due) = (parts.mint.clone(), parts.clock.now(), parts.clock.steady());
+    let route = move |tx| async move { route_some(&tx, &mint, now, due).await };
     parts.store.write_in(Order::First, None, route).await // it holds endpoints
 }
 
-async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<Lane>), StoreError> {
+async fn route_some(
+    tx: &Tx,
+    mint: &Mint,
+    now: Timestamp,
+    due: Timestamp,
+) -> Result<(usize, Vec<Lane>), StoreError> {
     event::lock_routing(tx).await?;
     let unrouted = event::unrouted(tx, MOST as i64).await?;
     let routed = unrouted.len();
@@ -45,14 +50,14 @@ async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<
         let before = event::reserve(tx, company, events.len() as i64).await?;
         let places = events.iter().zip(before + 1..).map(|(event, place)| (event.position, place));
         event::place(tx, company, &places.collect::<Vec<_>>()).await?;
-        Batch { tx, mint, now, company, before, events }.matching().await
+        Batch { tx, mint, due, company, before, events }.matching().await
     });
     let deliveries = tx.together(placed).await?.concat();
     delivery::create(tx, &deliveries, now).await?;
     let mut lanes: Vec<Lane> = deliveries.iter().map(|delivery| delivery.lane).collect();
     lanes.sort_unstable_by_key(|lane| (lane.company, lane.webhook));
     lanes.dedup();
-    lane::mark_due(tx, &lanes, now).await?;
+    lane::mark_due(tx, &lanes, due).await?;
     Ok((routed, lanes))
 }
 
@@ -60,7 +65,8 @@ async fn route_some(tx: &Tx, mint: &Mint, now: Timestamp) -> Result<(usize, Vec<
 struct Batch<'t> {
     tx: &'t Tx,
     mint: &'t Mint,
-    now: Timestamp,
+    /// When what does not wait before its first try is sent.
+    due: Timestamp,
     company: CompanyId,
     /// The place before the first.
     before: i64,
@@ -113,7 +119,7 @@ impl Batch<'_> {
             event: event.id,
             kind: event.kind.clone(),
             place: subscription.ordered.then_some(place),
-            due: self.now.plus(subscription.wait * 1000),
+            due: self.due.plus(subscription.wait * 1000),
         }
     }
 }

@@ -11,7 +11,7 @@ use orquiva_core::webhook::Status;
 use orquiva_core::webhook::ahead::Ahead;
 use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
 use orquiva_core::webhook::pace::{Call, Fate, Limits, News, Ready};
-use orquiva_core::{Plan, Timestamp};
+use orquiva_core::{Clock, Plan, Timestamp};
 use orquiva_store::delivery::{Attempt, Due, Settled, State};
 use orquiva_store::lane::{Claimed, Known, Lane};
 use orquiva_store::{Order, StoreError, Tx, delivery, lane, webhook};
@@ -137,7 +137,7 @@ impl Run {
                 return self.end_waiting(&stop).await;
             }
             let ahead = self.next_at.filter(|_| !self.ending);
-            let pause = ahead.map(|at| at.since(self.shared.parts.clock.now()).max(1) as u64);
+            let pause = ahead.map(|at| at.since(self.shared.parts.clock.steady()).max(1) as u64);
             tokio::select! {
                 biased;
                 Some(sent) = self.sending.next() => {
@@ -204,7 +204,7 @@ impl Run {
         }
         let tx = self.shared.parts.store.read().await?;
         let limit = self.most_ahead + self.ahead.known();
-        let due = delivery::due(&tx, self.lane, self.shared.parts.clock.now(), limit as i64).await?;
+        let due = delivery::due(&tx, self.lane, self.shared.parts.clock.steady(), limit as i64).await?;
         self.more = due.len() == limit;
         for due in due {
             self.ahead.add(due.id, due.placed, due);
@@ -255,8 +255,8 @@ impl Run {
     /// Ends what waits if the endpoint is disabled or gone, piece by piece; it stays in the log.
     async fn end_waiting(&mut self, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
         while self.hopeless && !*stop.borrow() {
-            let (lane, lease, now) = (self.lane, self.lease, self.shared.parts.clock.now());
-            let end = move |tx| async move { end_piece(&tx, lane, lease, now).await };
+            let (lane, lease, clock) = (self.lane, self.lease, self.shared.parts.clock.clone());
+            let end = move |tx| async move { end_piece(&tx, lane, lease, clock.as_ref()).await };
             self.hopeless = self.shared.parts.store.write_in(Order::First, None, end).await?;
         }
         Ok(())
@@ -268,7 +268,7 @@ impl Run {
         self.next_at = None;
         while self.recording.len() < MOST_UNRECORDED {
             let Some(next) = self.ahead.next() else { break };
-            let now = self.shared.parts.clock.now();
+            let now = self.shared.parts.clock.steady();
             match self.known.pace.ready(endpoint.limits, self.sending.len(), now) {
                 Ready::Now => {}
                 Ready::Later => break,
@@ -299,7 +299,7 @@ impl Run {
     /// Decides what a reply leads to and hands it to the recorder.
     fn record(&mut self, sent: Sent) {
         let Sent { due, probe, reply, .. } = &sent;
-        let now = self.shared.parts.clock.now();
+        let now = self.shared.parts.clock.steady();
         let schedule = self.endpoint.as_ref().map_or(&SCHEDULE[..], |endpoint| &endpoint.schedule);
         let number = due.attempts + 1;
         let attempt = outcome::Attempt {
@@ -329,7 +329,7 @@ impl Run {
         }
         let (id, placed, over) = (due.id, due.placed, !matches!(state, State::Waiting(..)));
         let settled = Settled { id, lane: self.lane, state, attempts, attempt: attempted(number, sent) };
-        let success = (verdict.fate == Fate::Delivered).then_some(now);
+        let success = (verdict.fate == Fate::Delivered).then(|| self.shared.parts.clock.now());
         let report =
             Report { settled, lease: self.lease, known: self.known.clone(), success, news: verdict.news };
         let recorded = self.shared.recorder.submit(report);
@@ -338,7 +338,7 @@ impl Run {
 
     async fn renew(&mut self) -> Result<(), StoreError> {
         let (lane, lease) = (self.lane, self.lease);
-        let until = self.shared.parts.clock.now().plus(LEASE);
+        let until = self.shared.parts.clock.steady().plus(LEASE);
         let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
         let held = self.shared.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
         self.ending |= !held;
@@ -348,17 +348,17 @@ impl Run {
 
 /// Ends a piece of what waits in a lane whose endpoint is disabled or gone; whether there may be more. The lane of one that
 /// is gone goes with the last piece.
-async fn end_piece(tx: &Tx, lane: Lane, lease: LeaseId, now: Timestamp) -> Result<bool, StoreError> {
+async fn end_piece(tx: &Tx, lane: Lane, lease: LeaseId, clock: &dyn Clock) -> Result<bool, StoreError> {
     let (state, gone) = match webhook::hold(tx, lane.company, lane.webhook).await {
         Ok(endpoint) if endpoint.shape.status == Status::Disabled => ("failed", false),
         Ok(_) => return Ok(false), // it was enabled again: the rest is sent
         Err(StoreError::NotFound) => ("cancelled", true),
         Err(error) => return Err(error),
     };
-    if !lane::hold(tx, lane, lease, now.plus(LEASE)).await? {
+    if !lane::hold(tx, lane, lease, clock.steady().plus(LEASE)).await? {
         return Ok(false);
     }
-    let more = delivery::end_some(tx, lane, state, now).await? == delivery::PIECE;
+    let more = delivery::end_some(tx, lane, state, clock.now()).await? == delivery::PIECE;
     if gone && !more {
         lane::delete(tx, lane).await?;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orquiva_store::{StoreError, idempotency, lane};
+use orquiva_store::{StoreError, event, idempotency, lane};
 use tokio::sync::{Notify, watch};
 
 use crate::lanes::Lanes;
@@ -27,6 +27,9 @@ impl Worker {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let (last, finished) = watch::channel(false);
         let recording = self.0.start_recording(finished);
+        if let Err(cause) = self.catch_up().await {
+            tracing::warn!(%cause, "it is not known whether the clock was set back; if it was, some deliveries wait for that long");
+        }
         self.take_back().await;
         tokio::join!(
             self.keep_routing(stop.clone()),
@@ -74,13 +77,22 @@ impl Worker {
         retention::sweep(&self.0.parts, &stop).await
     }
 
+    /// What fell due before a clock that was set back meanwhile falls due still.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let tx = self.0.parts.store.read().await?;
+        if let Some(newest) = event::newest(&tx).await? {
+            self.0.parts.clock.catch_up(newest);
+        }
+        Ok(())
+    }
+
     /// The embedded database has one server: what is leased at its start is left over from one that was killed.
     async fn take_back(&self) {
         let parts = &self.0.parts;
         if !parts.store.is_embedded() {
             return;
         }
-        let now = parts.clock.now();
+        let now = parts.clock.steady();
         let take_back = move |tx| async move { lane::take_back(&tx, now).await };
         if let Err(cause) = parts.store.write::<_, StoreError, _, _>(None, take_back).await {
             tracing::warn!(%cause, "lanes of the last run could not be taken back; their leases run out by themselves");

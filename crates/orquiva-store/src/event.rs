@@ -334,6 +334,12 @@ pub async fn get(tx: &Tx, company: CompanyId, id: EventId) -> Result<Event, Stor
     Ok(event)
 }
 
+/// When the last event of all companies happened.
+pub async fn newest(tx: &Tx) -> Result<Option<Timestamp>, StoreError> {
+    let sql = sql!("select created_at from event order by position desc limit 1");
+    tx.first(sql, &[], |row| row.time(0)).await
+}
+
 /// Up to `limit` companies after `after` whose oldest event happened before `before`.
 pub async fn oldest(
     tx: &Tx,

@@ -65,7 +65,7 @@ pub(super) async fn get(
     let report = report(&app, &caller, Asked::of(target, None), from, to).await?;
     let count = move |tx| async move { log::waiting(&tx, company, Some(webhook), MOST_WAITING).await };
     let waiting = app.store.scan(count).await?;
-    let (state, next) = state_of(status, stand, waiting, now);
+    let (state, next) = state_of(status, stand, waiting, app.clock.steady());
     Ok(Json(json!({
         "webhookId": webhook,
         "state": state,

@@ -15,7 +15,7 @@ use orquiva_core::chance::SeededChance;
 use orquiva_core::id::CompanyId;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::time::FrozenClock;
-use orquiva_core::{Plan, Scopes, Secret, Timestamp};
+use orquiva_core::{Clock as _, Plan, Scopes, Secret, Timestamp};
 use orquiva_delivery::Worker;
 use orquiva_people::Scheduler;
 use orquiva_store::{Settings, Store};
@@ -149,6 +149,13 @@ impl Orquiva {
         let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(driver);
         client
+    }
+
+    /// The worker of a server that is started over the same database, with a clock that is set by `millis` from this one's.
+    pub(crate) async fn started_again(&self, millis: i64) -> Worker {
+        let clock = Arc::new(FrozenClock::at(self.clock.now().plus(millis)));
+        let base = base(&self.database, clock, 4).await;
+        base.node(PUBLIC.to_owned(), true).await.unwrap().worker
     }
 
     /// The scheduler of another node over the same database, with the same clock.

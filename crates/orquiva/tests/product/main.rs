@@ -10,6 +10,7 @@ mod browser;
 mod clients;
 mod console;
 mod console_factors;
+mod clock;
 mod coverage;
 mod crash;
 mod custom_fields;
