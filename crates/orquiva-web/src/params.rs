@@ -36,8 +36,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
 /// Whether a query asks for a dry run. [`Params`] refuses what is neither true nor false; until then it counts
 /// as true, so that nothing is stored by mistake.
 pub(crate) fn is_dry_run(query: &str) -> bool {
-    url::form_urlencoded::parse(query.as_bytes())
-        .any(|(name, value)| name == DRY_RUN && !value.is_empty() && value != "false")
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == DRY_RUN && value != "false")
 }
 
 /// Most values that one parameter may have.
@@ -66,18 +65,20 @@ pub(crate) fn flag(text: &str) -> Result<bool, Fault> {
 }
 
 impl Params {
-    /// Takes the parameter `name` and reads it; an empty one counts as absent.
+    /// Takes the parameter `name` and reads it. One without a value is a fault: an empty filter would show everything to
+    /// whoever asked for something.
     pub(crate) fn take<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
         self.known.push(name);
-        let mut values = self.given.iter().filter(|(given, value)| given == name && !value.is_empty());
+        let mut values = self.given.iter().filter(|(given, _)| given == name);
         let (first, second) = (values.next(), values.next());
         let read = match (first, second) {
             (None, _) => return None,
             (Some(_), Some(_)) => Err(Fault::Repeated),
+            (Some((_, value)), None) if value.is_empty() => Err(Fault::Empty),
             (Some((_, value)), None) if value.chars().any(char::is_control) => Err(Fault::ControlCharacter),
             (Some((_, value)), None) => read(value),
         };

@@ -18,14 +18,14 @@ fn query(path: &str, name: &str) -> Option<Known> {
     let known = match name {
         "limit" => (whole(1, 200), "Most entries of a page; 50 if it is not there.", json!(50)),
         "cursor" => (
-            string(),
+            sought(),
             "Where to go on: `nextCursor` of the page before, under the same filters.",
             Value::Null,
         ),
         "dryRun" => (json!({ "type": "boolean" }), "Answers what would be, and stores nothing.", Value::Null),
         "after" => (whole(0, i64::MAX), "A sequence: only what came after it.", json!(0)),
         "types" => {
-            (string(), "Types or patterns of them, parted by commas.", json!("employee.*,department.created"))
+            (sought(), "Types or patterns of them, parted by commas.", json!("employee.*,department.created"))
         }
         "department" => (sought(), "By name; case and accents do not matter.", json!("Ventas")),
         "parentId" => (id("dep"), "Directly under this department.", json!(DEPARTMENT)),
@@ -40,7 +40,7 @@ fn query(path: &str, name: &str) -> Option<Known> {
         "employmentType" => (several(EmploymentType::ALL), "With this kind of contract.", json!("full_time")),
         "employeeNumber" => (sought(), "By the number in payroll.", json!("A-0042")),
         "location" => (sought(), "Who works there.", json!("Madrid")),
-        "email" => (string(), "By work e-mail.", json!("ana@acme.es")),
+        "email" => (sought(), "By work e-mail.", json!("ana@acme.es")),
         "q" => (
             text(200),
             "The beginnings of up to eight words of name or e-mail; case and accents do not matter.",

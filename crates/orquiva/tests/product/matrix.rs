@@ -165,12 +165,12 @@ impl Route<'_> {
         }
     }
 
-    /// All its parameters, empty: that is as good as absent, and one that the handler does not know is refused.
-    fn query(&self, document: &Value) -> String {
+    /// The names of its query's parameters, as the description has them.
+    fn parameters(&self, document: &Value) -> Vec<String> {
         let parameters = self.operation["parameters"].as_array().into_iter().flatten();
         let parameters = parameters.map(|parameter| Shapes::of(document).resolve(parameter));
         let of_the_query = parameters.filter(|parameter| parameter["in"] == "query");
-        of_the_query.map(|parameter| format!("{}=&", parameter["name"].as_str().unwrap())).collect()
+        of_the_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
     }
 
     fn request(&self, path: &str, token: Option<&str>) -> Request<Body> {
@@ -359,11 +359,23 @@ async fn every_route_lets_in_only_who_may() {
                 assert!(got.headers["www-authenticate"].to_str().unwrap().contains(scope.as_str()), "{at}");
             }
             let caller = orq.client_of(acme.company, with).await;
+            let known = route.parameters(&document);
+            if let (Guard::Scope(_) | Token, false) = (&route.guard, known.is_empty()) {
+                // Each is known to the handler, which would say so of none that is not.
+                let empty: Vec<_> = known.iter().map(|name| format!("{name}=")).collect();
+                let empty = format!("{path}?{}", empty.join("&"));
+                let got = send(&orq, route.request(&empty, Some(&caller.token))).await;
+                check(&got, (400, "invalid_parameter"));
+                let errors = got.body["errors"].as_array().unwrap();
+                let mut refused: Vec<_> = errors.iter().map(|one| one["pointer"].as_str().unwrap()).collect();
+                assert!(errors.iter().all(|one| one["code"] == "empty"), "{at}: {}", got.body);
+                refused.sort_unstable();
+                let mut known: Vec<_> = known.iter().map(String::as_str).collect();
+                known.sort_unstable();
+                assert_eq!(refused, known, "{at}");
+            }
             let request = match route.guard {
-                Guard::Scope(_) | Token => {
-                    let path = format!("{path}?{}", route.query(&document));
-                    route.request(&path, Some(&caller.token))
-                }
+                Guard::Scope(_) | Token => route.request(&path, Some(&caller.token)),
                 Credentials(fields) => route.form(fields, &acme, acme.secret.expose()),
                 Nothing => route.request(&path, None),
             };
