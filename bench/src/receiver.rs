@@ -57,21 +57,35 @@ fn with_status(status: StatusCode) -> Response<Full<Bytes>> {
 
 /// The receiver in a process of its own: `ports` endpoints, and one more port to ask for the counts.
 pub(crate) async fn run(ports: usize) -> anyhow::Result<()> {
-    let seen = Arc::new(Mutex::new(Seen { received: 0, distinct: HashSet::new(), last: now() }));
+    let seen = Seen { received: 0, distinct: HashSet::new(), last: now(), fresh: None };
+    let seen = Arc::new(Mutex::new(seen));
     let note: Hook = {
         let seen = seen.clone();
         Arc::new(move |path, event, _| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.received += 1;
-            let new = event.zip(path[1..].parse().ok());
-            if new.is_some_and(|(event, endpoint)| seen.distinct.insert((endpoint, event))) {
-                seen.last = now();
+            if let Some((event, endpoint)) = event.zip(path[1..].parse().ok()) {
+                if let Some(fresh) = &mut seen.fresh {
+                    fresh.insert((endpoint, event));
+                }
+                if seen.distinct.insert((endpoint, event)) {
+                    seen.last = now();
+                }
             }
             None
         })
     };
-    let tell: Hook = Arc::new(move |_, _, _| {
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let tell: Hook = Arc::new(move |path, _, body| {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if path == "/among" {
+            let fresh = seen.fresh.replace(HashSet::new()).unwrap_or_default();
+            let among = String::from_utf8_lossy(body)
+                .lines()
+                .filter_map(pair)
+                .filter(|one| fresh.contains(one))
+                .count();
+            return Some(json!({ "among": among }).to_string());
+        }
         let quiet = u64::try_from(seen.last.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counts = json!({ "received": seen.received, "distinct": seen.distinct.len(), "quiet": quiet });
         Some(counts.to_string())
@@ -86,10 +100,18 @@ pub(crate) async fn run(ports: usize) -> anyhow::Result<()> {
     std::future::pending().await
 }
 
+/// Reads an endpoint and an event from a line.
+fn pair(line: &str) -> Option<(u32, EventId)> {
+    let (endpoint, event) = line.split_once(' ')?;
+    Some((endpoint.parse().ok()?, EventId::parse(event)?))
+}
+
 struct Seen {
     received: u64,
     distinct: HashSet<(u32, EventId)>,
     last: Instant,
+    /// What came since it was last asked what of some came; from the first time on.
+    fresh: Option<HashSet<(u32, EventId)>>,
 }
 
 /// That process, seen from outside.
@@ -120,6 +142,14 @@ impl Receiver {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// How many of these pairs of endpoint and event have come since it was asked the last time; none the first time.
+    pub(crate) async fn among(&mut self, pairs: &[(usize, String)]) -> anyhow::Result<u64> {
+        let lines: Vec<_> = pairs.iter().map(|(endpoint, event)| format!("{endpoint} {event}")).collect();
+        let answer =
+            self.control.call(&request("POST", "/among", "", "text/plain", &lines.join("\n")), 200).await?;
+        answer["among"].as_u64().context("the receiver tells not how many")
     }
 
     pub(crate) async fn counts(&mut self) -> anyhow::Result<Counts> {

@@ -84,6 +84,31 @@ impl Database {
         Ok(u64::try_from(count)?)
     }
 
+    /// Endpoint and event of every delivery that waits, as a server that was killed left them: what it leaves is looked at in
+    /// a copy, so that the next server finds it as it was.
+    pub(crate) async fn left_waiting(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let sql = "select webhook_id, event_id from delivery where state = 'waiting'";
+        let Some(url) = &self.url else {
+            let copy = self.folder().join("copy.db");
+            for end in ["", "-wal"] {
+                let [from, to] = [self.file(), copy.clone()].map(|file| format!("{}{end}", file.display()));
+                std::fs::copy(from, to)?;
+            }
+            let connection = rusqlite::Connection::open(&copy)?;
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            return Ok(rows.collect::<Result<_, _>>()?);
+        };
+        let client = postgres::client(url).await?;
+        let others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+                         and backend_type = 'client backend'";
+        // What it had sent is still carried out.
+        while client.query_one(others, &[]).await?.get::<_, i64>(0) > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(client.query(sql, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Waits until no row of a table is left that is `so`: what the server still does in the background belongs
     /// to what was asked of it, and must not disturb what comes next.
     pub(crate) async fn settle(&self, table: &str, so: &str) -> anyhow::Result<()> {
