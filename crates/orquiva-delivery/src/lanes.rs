@@ -100,7 +100,10 @@ impl Lanes {
             return Ok(wait);
         }
         let lease: LeaseId = parts.mint.next();
-        let claim = move |tx| async move { lane::claim(&tx, lease, now, now.plus(LEASE), free).await };
+        let holder = parts.holder.clone();
+        let claim = move |tx| async move {
+            lane::claim(&tx, lease, holder.as_deref(), now, now.plus(LEASE), free).await
+        };
         let claimed = parts.store.write::<_, StoreError, _, _>(None, claim).await?;
         for claimed in claimed {
             let bell = Arc::new(Notify::new());

@@ -31,6 +31,8 @@ pub struct Parts {
     pub key: Arc<MasterKey>,
     /// Sends.
     pub client: Client,
+    /// The name under which lanes are held, if this server alone has it, now and when it is started again.
+    pub holder: Option<String>,
     /// Rung by whoever commits an event.
     pub wake: Arc<Notify>,
     /// Rung when events have got their place in the log.

@@ -86,14 +86,18 @@ impl Worker {
         Ok(())
     }
 
-    /// The embedded database has one server: what is leased at its start is left over from one that was killed.
+    /// What this server held when it was killed is due at once. The embedded database has one server: whatever is leased at
+    /// its start is left over.
     async fn take_back(&self) {
         let parts = &self.0.parts;
-        if !parts.store.is_embedded() {
-            return;
-        }
-        let now = parts.clock.steady();
-        let take_back = move |tx| async move { lane::take_back(&tx, now).await };
+        let (embedded, holder, now) = (parts.store.is_embedded(), parts.holder.clone(), parts.clock.steady());
+        let take_back = move |tx| async move {
+            match holder {
+                _ if embedded => lane::take_back(&tx, now).await,
+                Some(holder) => lane::take_back_of(&tx, &holder, now).await,
+                None => Ok(()),
+            }
+        };
         if let Err(cause) = parts.store.write::<_, StoreError, _, _>(None, take_back).await {
             tracing::warn!(%cause, "lanes of the last run could not be taken back; their leases run out by themselves");
         }

@@ -83,18 +83,19 @@ pub async fn unpause(tx: &Tx, lane: Lane) -> Result<(), StoreError> {
     tx.run(sql, args![lane.company, lane.webhook]).await.map(drop)
 }
 
-/// Leases up to `limit` lanes of all companies that are due. A worker that dies keeps them until `until`, then
+/// Leases up to `limit` lanes of all companies that are due, for a server that may have a name. A worker that dies keeps them until `until`, then
 /// anyone may take them: delivery is at least once, never lost.
 pub async fn claim(
     tx: &Tx,
     lease: LeaseId,
+    holder: Option<&str>,
     now: Timestamp,
     until: Timestamp,
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let sql = sql!(
         sqlite
-        "update lane set due_at = $2, lease_id = $3
+        "update lane set due_at = $2, lease_id = $3, holder = $5
           where (company_id, webhook_id) in
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4)
          returning company_id, webhook_id, (select plan from company where company.id = lane.company_id),
@@ -103,7 +104,7 @@ pub async fn claim(
         "with due as
              (select company_id, webhook_id from lane where due_at <= $1 order by due_at limit $4
                  for update skip locked)
-         update lane set due_at = $2, lease_id = $3 from due
+         update lane set due_at = $2, lease_id = $3, holder = $5 from due
           where lane.company_id = due.company_id and lane.webhook_id = due.webhook_id
          returning lane.company_id, lane.webhook_id, (select plan from company where company.id = lane.company_id),
              paused_until, failing_since, warned, next_at, failures, failed, outcomes, trips, slow_start, changes"
@@ -114,7 +115,7 @@ pub async fn claim(
         let lane = Lane { company: row.id(0)?, webhook: row.id(1)? };
         Ok(Claimed { lane, plan, known: read_known(row, 3)? })
     };
-    tx.all(sql, args![now, until, lease, limit], read).await
+    tx.all(sql, args![now, until, lease, limit, holder], read).await
 }
 
 /// What is remembered of an endpoint, by whoever works its lane or by others.
@@ -220,6 +221,12 @@ pub async fn release(tx: &Tx, lane: Lane, lease: LeaseId, not_before: Timestamp)
 pub async fn take_back(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!("update lane set lease_id = null, due_at = $1 where lease_id is not null");
     tx.run(sql, args![now]).await.map(drop)
+}
+
+/// Ends every lease of the server of this name, of all companies.
+pub async fn take_back_of(tx: &Tx, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!("update lane set lease_id = null, due_at = $2 where lease_id is not null and holder = $1");
+    tx.run(sql, args![holder, now]).await.map(drop)
 }
 
 /// Pauses a lane until someone says otherwise: what is put into it waits.

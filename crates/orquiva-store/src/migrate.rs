@@ -9,6 +9,7 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (5, include_str!("../../../migrations/0005_console.sql")),
     (8, include_str!("../../../migrations/0008_second_factor.sql")),
     (10, include_str!("../../../migrations/0010_lane_changes.sql")),
+    (11, include_str!("../../../migrations/0011_lane_holder.sql")),
 ];
 
 /// Where the steps that were run are written down.

@@ -5,8 +5,8 @@ use orquiva_console::SignUp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::settings::{Data, Network};
-use crate::wiring::{Base, Node, lock, router};
+use crate::settings::{Data, Network, Rules};
+use crate::wiring::{Base, Node, holder, lock, router};
 
 /// Serves until SIGTERM or Ctrl-C.
 #[expect(clippy::print_stdout, reason = "the line by which scripts learn that the server is up")]
@@ -14,7 +14,8 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let _lock = lock(data)?;
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
-    let node = base.node_under(url.clone(), network.rules()?).await?;
+    let (holder, _kept) = holder(data, &base.mint)?.unzip();
+    let node = base.node_under(url.clone(), Rules { holder, ..network.rules()? }).await?;
     // In one piece: whoever waits for the first line may not read a second one.
     println!("Orquiva listens on {}\nThe console is at {url}/admin", address(&listener)?);
     if network.public_url.is_some() {

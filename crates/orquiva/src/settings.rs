@@ -94,6 +94,8 @@ pub struct Rules {
     pub trusted_proxies: Networks,
     /// How often tokens may be asked for.
     pub token_limits: TokenLimits,
+    /// The name under which the server holds lanes, if it has one.
+    pub holder: Option<String>,
 }
 
 impl Network {
@@ -111,6 +113,7 @@ impl Network {
                 per_client: self.tokens_per_client,
                 per_address: self.tokens_per_address,
             },
+            holder: None,
         })
     }
 }

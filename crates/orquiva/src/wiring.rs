@@ -1,7 +1,7 @@
 //! Puts the rooms together: one database, one clock, one source of randomness, and what works with them.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use orquiva_console::{Console, SignUp};
 use orquiva_core::chance::SystemChance;
-use orquiva_core::id::Mint;
+use orquiva_core::id::{LeaseKind, Mint};
 use orquiva_core::network::Networks;
 use orquiva_core::seal::MasterKey;
 use orquiva_core::time::SystemClock;
@@ -103,7 +103,7 @@ impl Base {
 
     /// The web and the worker, reached at `public_url`.
     pub async fn node_under(&self, public_url: String, rules: Rules) -> anyhow::Result<Node> {
-        let Rules { egress, trusted_proxies, token_limits } = rules;
+        let Rules { egress, trusted_proxies, token_limits, holder } = rules;
         let Self { store, clock, chance, mint, key } = self;
         let public_url = public_url.trim_end_matches('/').to_owned();
         let (wake, routed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -140,6 +140,7 @@ impl Base {
             mint: mint.clone(),
             key: key.clone(),
             client: Client::new(&egress, clock.clone())?,
+            holder,
             wake,
             routed,
         });
@@ -174,6 +175,28 @@ pub fn lock(settings: &Data) -> anyhow::Result<Option<File>> {
         ),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
+}
+
+/// The name under which a server over this data folder holds lanes, which it has for as long as the file is kept: the
+/// same at every start, so that what it held when it was killed is taken back at once. A second server over the folder
+/// has none, and a dead one's lanes wait until their leases have run out.
+pub fn holder(settings: &Data, mint: &Mint) -> anyhow::Result<Option<(String, File)>> {
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.create(true).truncate(false).read(true).write(true).open(settings.data_dir.join("node"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    let mut name = String::new();
+    file.read_to_string(&mut name)?;
+    if name.is_empty() {
+        name = mint.next::<LeaseKind>().to_string();
+        file.write_all(name.as_bytes())?;
+        file.sync_all()?;
+    }
+    Ok(Some((name, file)))
 }
 
 fn database(settings: &Data) -> orquiva_store::Settings {

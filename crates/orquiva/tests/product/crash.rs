@@ -121,6 +121,29 @@ async fn a_server_killed_in_the_middle_of_2000_hires_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_held_is_not_waited_for_by_the_next_one() {
+    on_both_installed(async |installation| {
+        let (id, secret) = installation.client();
+        let receiver = Receiver::start().await;
+        let subscription = json!({ "url": receiver.url, "events": ["employee.created"] });
+        for life in 1..=3 {
+            let mut server = installation.serve();
+            let token = server.token(&id, &secret).await.1["access_token"].as_str().unwrap().to_owned();
+            if life == 1 {
+                let made = server.call(&token, Method::POST, "/v1/webhooks", &subscription).await;
+                assert_eq!(made.unwrap().0, 201);
+            }
+            hire(&server, &token, &AtomicUsize::new(life), life + 1, &Mutex::default()).await;
+            // Much less than a lease lasts. The lane is held for what may come when the server is killed.
+            let soon = tokio::time::timeout(Duration::from_secs(5), receiver.has_got(life));
+            soon.await.expect("the lane was taken back");
+            server.kill();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_asked_to_stop_finishes_what_runs() {
     on_both_installed(async |installation| {
         let (id, secret) = installation.client();

@@ -437,7 +437,7 @@ async fn a_worker_that_died_loses_nothing_and_its_late_results_change_nothing() 
         let lease = orq.base.mint.next();
         let claim = async |lease, now: orquiva_core::Timestamp| {
             let write = move |tx| async move {
-                orquiva_store::lane::claim(&tx, lease, now, now.plus(10_000), 10).await
+                orquiva_store::lane::claim(&tx, lease, None, now, now.plus(10_000), 10).await
             };
             orq.base.store.write::<_, orquiva_store::StoreError, _, _>(None, write).await.unwrap()
         };

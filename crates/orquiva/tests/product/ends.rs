@@ -66,7 +66,7 @@ async fn what_is_left_of_an_end_that_was_broken_off_is_ended_by_whoever_takes_th
         let (now, lease) = (orq.base.clock.now(), orq.base.mint.next());
         let break_off = move |tx: Tx| async move {
             lane::resume(&tx, lane, now).await?;
-            lane::claim(&tx, lease, now, now.plus(10_000), 1).await?;
+            lane::claim(&tx, lease, None, now, now.plus(10_000), 1).await?;
             orquiva_store::webhook::disable(&tx, lane.company, lane.webhook, "gone", now).await?;
             delivery::end_some(&tx, lane, "failed", now).await
         };

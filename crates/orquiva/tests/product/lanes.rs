@@ -91,8 +91,9 @@ async fn a_lane_stands_in_the_state_that_its_health_tells() {
         while orq.worker.route().await.unwrap() > 0 {}
         assert_eq!(state(&acme, &webhook).await, "delivering", "it is due");
         let (now, lease) = (orq.base.clock.now(), orq.base.mint.next());
-        let claim =
-            move |tx| async move { orquiva_store::lane::claim(&tx, lease, now, now.plus(10_000), 10).await };
+        let claim = move |tx| async move {
+            orquiva_store::lane::claim(&tx, lease, None, now, now.plus(10_000), 10).await
+        };
         let claimed = orq.base.store.write::<_, orquiva_store::StoreError, _, _>(None, claim).await.unwrap();
         assert_eq!((claimed.len(), state(&acme, &webhook).await.as_str()), (1, "delivering"));
         receiver.will_answer(&[(503, &[("retry-after", "60")]), (500, &[])]);
