@@ -14,7 +14,15 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
     let _lock = lock(data)?;
     let base = Base::open(data).await?;
     let (listener, url) = listen(network).await?;
-    let (holder, _kept) = holder(data, &base.mint)?.unzip();
+    let named = holder(data, &base.mint).unwrap_or_else(|cause| {
+        let cause = format!("{cause:#}"); // a folder that cannot be written to is no reason not to start
+        tracing::warn!(
+            cause,
+            "this server has no name: if it is killed, what it held waits until its leases run out"
+        );
+        None
+    });
+    let (holder, _kept) = named.unzip();
     let node = base.node_under(url.clone(), Rules { holder, ..network.rules()? }).await?;
     // In one piece: whoever waits for the first line may not read a second one.
     println!("Orquiva listens on {}\nThe console is at {url}/admin", address(&listener)?);

@@ -11,6 +11,7 @@ mod clients;
 mod console;
 mod console_factors;
 mod clock;
+mod console;
 mod coverage;
 mod crash;
 mod custom_fields;
