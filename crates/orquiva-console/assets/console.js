@@ -67,8 +67,23 @@ addEventListener("pageshow", () => {
 const wrong = document.querySelector("[aria-invalid=true]");
 if (wrong) wrong.focus();
 
+// Fields for day and time are sent in UTC and shown in the zone of whoever reads them.
+const pad = (number) => String(number).padStart(2, "0");
+for (const field of document.querySelectorAll("input[data-utc]")) {
+  const at = field.value && new Date(`${field.value}Z`);
+  if (at && !Number.isNaN(at.getTime())) {
+    const day = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+    field.value = `${day}T${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`.slice(0, field.value.length);
+  }
+}
+document.addEventListener("formdata", (event) => {
+  for (const field of event.target.querySelectorAll("input[data-utc]")) {
+    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString().slice(0, field.value.length));
+  }
+});
+
 // Parts that change by themselves: `data-refresh` says after how many milliseconds the same page is asked for again,
-// and the part with the same id is put in its place. It rests while nobody looks.
+// and the part with the same id is put in its place; `data-from` names another page to ask for. It rests while nobody looks.
 for (const part of document.querySelectorAll("[data-refresh]")) refresh(part.id, Number(part.dataset.refresh));
 function refresh(id, millis) {
   setTimeout(async () => {
@@ -76,11 +91,13 @@ function refresh(id, millis) {
     if (!part) return;
     if (!document.hidden && !part.contains(document.activeElement)) {
       try {
-        const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+        const answer = await fetch(part.dataset.from ?? location.href, { headers: { accept: "text/html" }, redirect: "error" });
         const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
         if (fresh && fresh.innerHTML !== part.dataset.was) {
           part.dataset.was = fresh.innerHTML;
+          const open = new Map([...part.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
           part.innerHTML = fresh.innerHTML;
+          for (const one of part.querySelectorAll("details[id]")) one.open = open.get(one.id) ?? one.open;
           localise(part);
         }
         if (fresh && !fresh.dataset.refresh) return;

@@ -10,6 +10,17 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("client.updated", "Cliente de API cambiado", "API client changed"),
     ("client.rotated", "Secreto rotado", "Secret rotated"),
     ("client.revoked", "Cliente de API revocado", "API client revoked"),
+    ("webhook.created", "Webhook creado", "Webhook created"),
+    ("webhook.updated", "Webhook cambiado", "Webhook changed"),
+    ("webhook.paused", "Webhook en pausa", "Webhook paused"),
+    ("webhook.resumed", "Webhook reanudado", "Webhook resumed"),
+    ("webhook.rotated", "Secreto de webhook rotado", "Webhook secret rotated"),
+    ("webhook.tested", "Webhook probado", "Webhook tested"),
+    ("webhook.deleted", "Webhook borrado", "Webhook deleted"),
+    ("delivery.retried", "Entrega enviada de nuevo", "Delivery sent again"),
+    ("replay.started", "Eventos repetidos", "Events replayed"),
+    ("replay.cancelled", "Repetición cancelada", "Replay cancelled"),
+    ("notice.read", "Aviso leído", "Notice read"),
 ];
 
 /// What an action is called on screens.

@@ -21,6 +21,7 @@ mod gate;
 mod guest;
 mod home;
 mod html;
+mod kinds;
 mod look;
 mod member;
 mod next;
@@ -31,6 +32,7 @@ mod sign_in;
 mod sign_up;
 mod stop;
 mod ticket;
+mod webhooks;
 
 pub use console::{Console, SignUp};
 
@@ -63,8 +65,31 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/api-clients/{id}", get(clients::detail).post(clients::change))
         .route("/admin/api-clients/{id}/rotate", get(clients::rotate::show).post(clients::rotate::post))
         .route("/admin/api-clients/{id}/revoke", get(clients::revoke::show).post(clients::revoke::post))
+        .merge(hooks())
         .route("/admin/{*rest}", any(stop::nothing_here))
         .layer(middleware::from_fn_with_state(console.clone(), frame::finish))
         .route("/assets/{name}", get(assets::serve))
         .with_state(console)
+}
+
+/// The pages of webhooks and of what was delivered to them.
+fn hooks() -> Router<Console> {
+    use webhooks::{change, create, delivery, detail, filter, notices, replay, rotate, trial};
+    Router::new()
+        .route("/admin/webhooks", get(webhooks::list))
+        .route("/admin/webhooks/new", get(create::show).post(create::post))
+        .route("/admin/webhooks/{id}", get(detail::show))
+        .route("/admin/webhooks/{id}/edit", get(change::show).post(change::post))
+        .route("/admin/webhooks/{id}/status", post(change::status))
+        .route("/admin/webhooks/{id}/filter", get(filter::show).post(filter::post))
+        .route("/admin/webhooks/{id}/rotate", get(rotate::show).post(rotate::post))
+        .route("/admin/webhooks/{id}/delete", get(change::ask).post(change::delete))
+        .route("/admin/webhooks/{id}/trial", post(trial::post))
+        .route("/admin/webhooks/{id}/trial/{delivery}", get(trial::show))
+        .route("/admin/webhooks/{id}/deliveries/{delivery}", get(delivery::show))
+        .route("/admin/webhooks/{id}/deliveries/{delivery}/again", post(delivery::again))
+        .route("/admin/webhooks/{id}/replay", get(replay::show).post(replay::post))
+        .route("/admin/webhooks/{id}/replays/{replay}", get(replay::progress))
+        .route("/admin/webhooks/{id}/replays/{replay}/cancel", post(replay::cancel))
+        .route("/admin/notices/{id}/read", post(notices::read))
 }

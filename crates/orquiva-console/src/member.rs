@@ -116,7 +116,6 @@ impl Act {
     }
 
     /// Something whose target only the API's answer tells.
-    #[expect(dead_code, reason = "the pages of webhooks use it")]
     pub(crate) fn creating(action: &'static str) -> Self {
         Self { action, ..Self::default() }
     }
@@ -160,7 +159,6 @@ impl Member {
     }
 
     /// As whom the API is asked to do something that the audit tells.
-    #[expect(dead_code, reason = "the pages of webhooks use it")]
     pub(crate) fn does(&self, act: Act) -> Insider {
         let Act { action, target, before, after: _ } = act;
         let note = Note {

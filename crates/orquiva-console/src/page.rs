@@ -13,6 +13,7 @@ use crate::member::{Member, SignedIn};
 pub(crate) enum Here {
     Home,
     Clients,
+    Webhooks,
 }
 
 /// One way to another page.
@@ -34,13 +35,22 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
     ),
     (
         ("Integración", "Integration"),
-        &[Way {
-            here: Here::Clients,
-            path: "/admin/api-clients",
-            icon: "key",
-            names: ("Clientes de API", "API clients"),
-            right: None,
-        }],
+        &[
+            Way {
+                here: Here::Clients,
+                path: "/admin/api-clients",
+                icon: "key",
+                names: ("Clientes de API", "API clients"),
+                right: None,
+            },
+            Way {
+                here: Here::Webhooks,
+                path: "/admin/webhooks",
+                icon: "hook",
+                names: ("Webhooks", "Webhooks"),
+                right: None,
+            },
+        ],
     ),
 ];
 
@@ -166,6 +176,17 @@ const SAID: &[(&str, &str, &str)] = &[
         "Cliente de API revocado. Sus tokens ya no sirven.",
         "API client revoked. Its tokens are dead.",
     ),
+    ("webhook-changed", "Webhook guardado.", "Webhook saved."),
+    ("webhook-paused", "Webhook en pausa. Lo que llegue esperará.", "Webhook paused. What comes will wait."),
+    ("webhook-resumed", "Webhook en marcha.", "Webhook resumed."),
+    (
+        "webhook-deleted",
+        "Webhook borrado. Lo que esperaba se ha cancelado.",
+        "Webhook deleted. What waited was cancelled.",
+    ),
+    ("delivery-again", "Se envía de nuevo.", "It is sent again."),
+    ("replay-cancelled", "Repetición cancelada.", "Replay cancelled."),
+    ("notice-read", "Aviso leído.", "Notice read."),
     ("profile-saved", "Perfil guardado.", "Profile saved."),
     (
         "password-changed",

@@ -67,6 +67,21 @@ pub(crate) fn number(value: i64, language: Language) -> String {
     format!("{sign}{parted}")
 }
 
+/// The moment that a field for day and time names, in UTC: `2026-01-31T09:30`.
+pub(crate) fn utc(text: &str) -> Option<Timestamp> {
+    match text.len() {
+        16 => Timestamp::parse(&format!("{text}:00Z")),
+        _ => Timestamp::parse(&format!("{text}Z")),
+    }
+}
+
+/// A moment as such a field has it.
+pub(crate) fn local(at: Timestamp) -> String {
+    let mut text = at.to_string();
+    text.truncate(16);
+    text
+}
+
 /// What is wrong with the fields of a form, by their names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Vec<(String, String)>);
@@ -100,5 +115,16 @@ mod tests {
         assert_eq!(both(-1_234_567), ("-1.234.567".into(), "-1,234,567".into()));
         assert_eq!(date("2026-09-05", Language::Spanish), "5 sept 2026");
         assert_eq!(date("mañana", Language::English), "mañana");
+    }
+
+    #[test]
+    fn a_field_for_day_and_time_is_read_as_it_was_written() {
+        let at = utc("2026-01-31T09:30").expect("a moment");
+        assert_eq!(
+            (at.to_string().as_str(), local(at).as_str()),
+            ("2026-01-31T09:30:00.000Z", "2026-01-31T09:30")
+        );
+        assert_eq!(utc("2026-01-31T09:30:00"), Some(at));
+        assert!([utc(""), utc("2026-01-31"), utc("mañana")].iter().all(Option::is_none));
     }
 }

@@ -12,6 +12,7 @@ mod console;
 mod console_factors;
 mod clock;
 mod console;
+mod console_webhooks;
 mod coverage;
 mod crash;
 mod custom_fields;
