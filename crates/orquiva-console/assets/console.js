@@ -155,3 +155,20 @@ function makeKey(form) {
     },
   });
 }
+// People by what was typed so far, for fields that name someone.
+for (const field of document.querySelectorAll("[data-suggest]")) {
+  let asked = "";
+  field.addEventListener("input", async () => {
+    const q = field.value.trim();
+    if (q.length < 2 || q === asked) return;
+    asked = q;
+    try {
+      const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(q)}`, { redirect: "error" });
+      const people = answer.ok ? await answer.json() : [];
+      if (q !== asked) return;
+      field.list.replaceChildren(...people.map(({ email, name }) => Object.assign(document.createElement("option"), { value: email, label: `${name} · ${email}` })));
+    } catch {
+      // Without suggestions the whole address can be typed.
+    }
+  });
+}

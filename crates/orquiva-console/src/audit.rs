@@ -21,6 +21,16 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("replay.started", "Eventos repetidos", "Events replayed"),
     ("replay.cancelled", "Repetición cancelada", "Replay cancelled"),
     ("notice.read", "Aviso leído", "Notice read"),
+    ("employee.created", "Alta", "Hired"),
+    ("employee.updated", "Datos de una persona cambiados", "Person changed"),
+    ("employee.terminated", "Baja", "Terminated"),
+    ("employee.termination_cancelled", "Baja cancelada", "Termination cancelled"),
+    ("employee.rehired", "Readmisión", "Rehired"),
+    ("employee.rehire_cancelled", "Readmisión cancelada", "Rehire cancelled"),
+    ("employee.deleted", "Persona borrada", "Person deleted"),
+    ("department.created", "Departamento creado", "Department created"),
+    ("department.updated", "Departamento cambiado", "Department changed"),
+    ("department.deleted", "Departamento borrado", "Department deleted"),
 ];
 
 /// What an action is called on screens.

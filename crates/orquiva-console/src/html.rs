@@ -141,7 +141,6 @@ impl Page {
     }
 
     /// A day `YYYY-MM-DD` as it is read.
-    #[expect(dead_code, reason = "the pages of people use it")]
     pub(crate) fn date(&self, day: &str) -> String {
         date(day, self.language())
     }

@@ -15,6 +15,7 @@ mod audit;
 mod clients;
 mod console;
 mod cookie;
+mod departments;
 mod form;
 mod frame;
 mod gate;
@@ -26,6 +27,7 @@ mod look;
 mod member;
 mod next;
 mod page;
+mod people;
 mod profile;
 mod show;
 mod sign_in;
@@ -33,6 +35,7 @@ mod sign_up;
 mod stop;
 mod ticket;
 mod webhooks;
+mod told;
 
 pub use console::{Console, SignUp};
 
@@ -66,6 +69,30 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/api-clients/{id}/rotate", get(clients::rotate::show).post(clients::rotate::post))
         .route("/admin/api-clients/{id}/revoke", get(clients::revoke::show).post(clients::revoke::post))
         .merge(hooks())
+        .route("/admin/employees", get(people::list).post(people::hire::post))
+        .route("/admin/employees/new", get(people::hire::show))
+        .route("/admin/employees/find", get(people::find::show))
+        .route("/admin/employees/{id}", get(people::person::show))
+        .route("/admin/employees/{id}/change", get(people::change::show).post(people::change::post))
+        .route("/admin/employees/{id}/references", post(people::references::post))
+        .route(
+            "/admin/employees/{id}/terminate",
+            get(people::employment::show_end).post(people::employment::end),
+        )
+        .route("/admin/employees/{id}/terminate/cancel", post(people::employment::cancel_end))
+        .route(
+            "/admin/employees/{id}/rehire",
+            get(people::employment::show_return).post(people::employment::take_back),
+        )
+        .route("/admin/employees/{id}/rehire/cancel", post(people::employment::cancel_return))
+        .route("/admin/employees/{id}/delete", get(people::remove::show).post(people::remove::post))
+        .route("/admin/departments", get(departments::list).post(departments::create::post))
+        .route("/admin/departments/new", get(departments::create::show))
+        .route("/admin/departments/{id}", get(departments::detail::show).post(departments::detail::change))
+        .route(
+            "/admin/departments/{id}/delete",
+            get(departments::remove::show).post(departments::remove::post),
+        )
         .route("/admin/{*rest}", any(stop::nothing_here))
         .layer(middleware::from_fn_with_state(console.clone(), frame::finish))
         .route("/assets/{name}", get(assets::serve))

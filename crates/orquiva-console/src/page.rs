@@ -12,6 +12,8 @@ use crate::member::{Member, SignedIn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Here {
     Home,
+    People,
+    Departments,
     Clients,
     Webhooks,
 }
@@ -32,6 +34,25 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
     (
         ("", ""),
         &[Way { here: Here::Home, path: "/admin", icon: "home", names: ("Inicio", "Home"), right: None }],
+    ),
+    (
+        ("Personas", "People"),
+        &[
+            Way {
+                here: Here::People,
+                path: "/admin/employees",
+                icon: "people",
+                names: ("Plantilla", "People"),
+                right: None,
+            },
+            Way {
+                here: Here::Departments,
+                path: "/admin/departments",
+                icon: "tree",
+                names: ("Departamentos", "Departments"),
+                right: None,
+            },
+        ],
     ),
     (
         ("Integración", "Integration"),
@@ -187,6 +208,26 @@ const SAID: &[(&str, &str, &str)] = &[
     ("delivery-again", "Se envía de nuevo.", "It is sent again."),
     ("replay-cancelled", "Repetición cancelada.", "Replay cancelled."),
     ("notice-read", "Aviso leído.", "Notice read."),
+    ("hired", "Alta hecha y anunciada.", "Hired and announced."),
+    ("person-changed", "Datos guardados.", "Data saved."),
+    ("person-deleted", "Persona borrada.", "Person deleted."),
+    ("references-changed", "Referencias guardadas.", "References saved."),
+    ("terminated", "Baja guardada.", "Termination saved."),
+    (
+        "termination-cancelled",
+        "Baja cancelada: todo sigue como estaba.",
+        "Termination cancelled: everything is as it was.",
+    ),
+    ("rehired", "Readmisión guardada.", "Rehire saved."),
+    ("rehire-cancelled", "Readmisión cancelada.", "Rehire cancelled."),
+    (
+        "not-cancelled",
+        "No se ha cancelado nada: mientras tanto ha cambiado. Así está ahora.",
+        "Nothing was cancelled: it has changed in the meantime. This is how it is now.",
+    ),
+    ("department-created", "Departamento creado.", "Department created."),
+    ("department-changed", "Departamento guardado.", "Department saved."),
+    ("department-deleted", "Departamento borrado.", "Department deleted."),
     ("profile-saved", "Perfil guardado.", "Profile saved."),
     (
         "password-changed",

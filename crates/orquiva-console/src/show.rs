@@ -97,6 +97,16 @@ impl Faults {
         self.0.iter().find(|(known, _)| known == field).map_or("", |(_, text)| text)
     }
 
+    /// Notes what else is wrong, but for the fields that `known` names: what is wrong with those was noted better.
+    pub(crate) fn extend_unless(&mut self, more: Self, known: impl Fn(&str) -> bool) {
+        self.0.extend(more.0.into_iter().filter(|(field, _)| !known(field)));
+    }
+
+    /// Each field that is wrong, and what to do about it.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, text)| (field.as_str(), text.as_str()))
+    }
+
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

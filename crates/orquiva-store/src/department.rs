@@ -53,6 +53,12 @@ pub async fn names(tx: &Tx, company: CompanyId) -> Result<Vec<String>, StoreErro
     tx.all(sql, args![company], |row| row.text(0)).await
 }
 
+/// A company's departments by their names, as many as someone looks through.
+pub async fn named(tx: &Tx, company: CompanyId) -> Result<Vec<Named>, StoreError> {
+    let sql = sql!("select id, name from department where company_id = $1 order by name_key limit 1000");
+    tx.all(sql, args![company], read_named).await
+}
+
 /// Inserts a department and writes down what `told` tells of it, unless there is one of that name; whether it did. A code
 /// that is taken is refused. Both travel together: who finds the department finds it announced.
 pub async fn insert(
@@ -220,6 +226,20 @@ pub async fn use_of(tx: &Tx, company: CompanyId, id: DepartmentId) -> Result<(i6
     );
     let counted = tx.first(sql, args![company, id], |row| Ok((row.int(0)?, row.int(1)?))).await?;
     Ok(counted.unwrap_or_default())
+}
+
+/// How many people who have not left are in each department; who is in none counts under none.
+pub async fn heads(tx: &Tx, company: CompanyId) -> Result<Vec<(Option<DepartmentId>, i64)>, StoreError> {
+    // Two walks along indexes: nearly everyone is there, and few have left.
+    let sql = sql!(
+        "select department_id, cast(sum(heads) as bigint) from
+            (select department_id, count(*) as heads from employee where company_id = $1 group by department_id
+              union all
+             select department_id, -count(*) from employee
+              where company_id = $1 and status = 'terminated' and status <> 'active' group by department_id) counted
+          group by department_id"
+    );
+    tx.all(sql, args![company], |row| Ok((row.opt_id(0)?, row.int(1)?))).await
 }
 
 /// The departments that an employee leads.

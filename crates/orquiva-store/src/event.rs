@@ -1,5 +1,7 @@
 //! The event log of a company: written with the change, given its place by the router.
 
+mod history;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -11,6 +13,8 @@ use orquiva_core::{Plan, Timestamp};
 
 use crate::sql::{Sql, sql};
 use crate::{Arg, Row, StoreError, Tx, args, custom_field};
+
+pub use history::{birth, history};
 
 /// An event that has its place in the log.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (3, include_str!("../../../migrations/0003_replay.sql")),
     (4, include_str!("../../../migrations/0004_notice.sql")),
     (5, include_str!("../../../migrations/0005_console.sql")),
+    (6, include_str!("../../../migrations/0006_import.sql")),
     (8, include_str!("../../../migrations/0008_second_factor.sql")),
     (10, include_str!("../../../migrations/0010_lane_changes.sql")),
     (11, include_str!("../../../migrations/0011_lane_holder.sql")),

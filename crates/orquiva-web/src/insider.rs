@@ -1,6 +1,7 @@
 //! Someone in the console who asks the API from inside, and what the audit is told of what they do.
 
 use orquiva_core::Scopes;
+use orquiva_core::employee::SENSITIVE;
 use orquiva_core::event::Actor;
 use orquiva_core::id::CompanyId;
 use orquiva_people::Pen;
@@ -38,7 +39,8 @@ pub struct Note {
 }
 
 impl Note {
-    /// Adds the entry, in the transaction of the change. What is secret of the answer is left out.
+    /// Adds the entry, in the transaction of the change. What is secret of the answer is left out, and what of a
+    /// person only some may see: of that the event tells.
     pub(crate) async fn add(&self, tx: &Tx, pen: &Pen, answer: &Answer) -> Result<(), StoreError> {
         let mut after = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
         forget_secrets(&mut after);
@@ -69,7 +71,10 @@ impl Note {
 fn forget_secrets(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !matches!(name.as_str(), "secret" | "client_secret" | "previousSecret"));
+            // A person's own fields may hold what is sensitive, and the name alone does not say so.
+            let secret =
+                |name: &str| matches!(name, "secret" | "client_secret" | "previousSecret" | "customFields");
+            fields.retain(|name, _| !secret(name) && !SENSITIVE.contains(&name.as_str()));
             fields.values_mut().for_each(forget_secrets);
         }
         Value::Array(items) => items.iter_mut().for_each(forget_secrets),

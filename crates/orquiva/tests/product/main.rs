@@ -13,6 +13,7 @@ mod console_factors;
 mod clock;
 mod console;
 mod console_webhooks;
+mod console_people;
 mod coverage;
 mod crash;
 mod custom_fields;
