@@ -34,8 +34,8 @@ mod sign_in;
 mod sign_up;
 mod stop;
 mod ticket;
-mod webhooks;
 mod told;
+mod webhooks;
 
 pub use console::{Console, SignUp};
 
