@@ -1,17 +1,18 @@
 //! Lanes at work: each is leased, sends with its own bounded concurrency, and lingers a little for what comes next,
 //! so one dead or slow endpoint never delays another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orquiva_core::Plan;
 use orquiva_core::id::LeaseId;
-use orquiva_store::lane::{Claimed, Lane};
+use orquiva_store::lane::Lane;
 use orquiva_store::{StoreError, lane};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::mailbox::{Handed, Mailbox, Turns};
 use crate::parts::{BACK_OFF, POLL, Parts, insist, wait};
 use crate::recorder::{LEASE, Recorder};
 use crate::run::{Run, Shared};
@@ -31,15 +32,23 @@ pub(crate) struct Lanes {
     shared: Shared,
     /// Rung when a lane may be due.
     due: Notify,
-    /// The lanes that this node holds, and the bell of each.
-    held: Mutex<HashMap<Lane, Arc<Notify>>>,
+    /// The lanes that this node holds, and where each hears of what is put into it.
+    held: Mutex<HashMap<Lane, Arc<Mailbox>>>,
+    pub(crate) turns: Turns,
 }
 
 impl Lanes {
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
         let recorder = Recorder::new(parts.store.clone(), parts.clock.clone(), parts.mint.clone());
-        let shared = Shared { parts: parts.clone(), recorder: Arc::new(recorder), slots: Slots::new() };
-        Self { parts, shared, due: Notify::new(), held: Mutex::default() }
+        let turns = Turns::default();
+        let shared = Shared {
+            parts: parts.clone(),
+            recorder: Arc::new(recorder),
+            slots: Slots::new(),
+            turns: turns.clone(),
+            recent: Arc::default(),
+        };
+        Self { parts, shared, due: Notify::new(), held: Mutex::default(), turns }
     }
 
     /// Records results until `last`.
@@ -106,34 +115,29 @@ impl Lanes {
         };
         let claimed = parts.store.write::<_, StoreError, _, _>(None, claim).await?;
         for claimed in claimed {
-            let bell = Arc::new(Notify::new());
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.lane, bell.clone());
+            let most = self.ahead();
+            let mailbox = Arc::new(Mailbox::new(most));
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.lane, mailbox.clone());
+            let run = Run::new(self.shared.clone(), most, mailbox, claimed, lease);
             let all = self.clone();
             let stop = stop.clone();
             // A node that is nearly full keeps no lane for what may come.
             let linger = linger && lanes.len() < MOST_LANES / 4 * 3;
-            lanes.spawn(async move { all.work(claimed, lease, bell, stop, linger).await });
+            lanes.spawn(async move { all.work(run, stop, linger).await });
         }
         Ok(Duration::from_millis(1))
     }
 
     /// Works a lane for as long as there is something to do in it, then gives it back.
-    async fn work(
-        self: Arc<Self>,
-        claimed: Claimed,
-        lease: LeaseId,
-        bell: Arc<Notify>,
-        stop: watch::Receiver<bool>,
-        linger: bool,
-    ) {
-        let lane = claimed.lane;
-        let mut run = Run::new(self.shared.clone(), self.ahead(), claimed, lease);
-        if let Err(cause) = run.go(&bell, stop, linger).await {
+    async fn work(self: Arc<Self>, mut run: Run, stop: watch::Receiver<bool>, linger: bool) {
+        let (lane, lease) = run.lease();
+        let mailbox = run.mailbox();
+        if let Err(cause) = run.go(stop, linger).await {
             tracing::error!(%cause, company.id = %lane.company, webhook.id = %lane.webhook, "what waits in a lane could not be ended; it is taken up again");
         }
         let (not_before, unfinished) = (run.not_before(), run.is_unfinished());
         drop(run);
-        self.give_up(lane, &bell);
+        self.give_up(lane, &mailbox);
         if unfinished {
             return;
         }
@@ -145,9 +149,9 @@ impl Lanes {
     }
 
     /// Forgets a lane that this node held, unless it took it again: its lease had run out because the clock was set.
-    fn give_up(&self, lane: Lane, bell: &Arc<Notify>) {
+    fn give_up(&self, lane: Lane, mailbox: &Arc<Mailbox>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.get(&lane).is_some_and(|held| Arc::ptr_eq(held, bell)) {
+        if held.get(&lane).is_some_and(|held| Arc::ptr_eq(held, mailbox)) {
             held.remove(&lane);
         }
     }
@@ -158,13 +162,26 @@ impl Lanes {
         (AHEAD / held.max(1)).clamp(4, 64)
     }
 
+    /// Hands over what someone who began at `began` has put into lanes.
+    pub(crate) fn hand_over(&self, began: u64, handed: BTreeMap<Lane, Handed>) {
+        for (lane, handed) in &handed {
+            self.shared.recent.keep(lane.company, handed.due.iter().map(|due| due.event.clone()));
+        }
+        self.tell(handed.into_iter(), |mailbox, handed| mailbox.hand_over(began, handed));
+    }
+
     /// Rings the bells of lanes that something was put into.
     pub(crate) fn ring(&self, lanes: &[Lane]) {
+        self.tell(lanes.iter().map(|lane| (*lane, ())), |mailbox, ()| mailbox.ring());
+    }
+
+    /// Tells those lanes that this node holds; others have to be claimed.
+    fn tell<T>(&self, lanes: impl Iterator<Item = (Lane, T)>, tell: impl Fn(&Mailbox, T)) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let mut unheld = false;
-        for lane in lanes {
-            match held.get(lane) {
-                Some(bell) => bell.notify_one(),
+        for (lane, what) in lanes {
+            match held.get(&lane) {
+                Some(mailbox) => tell(mailbox, what),
                 None => unheld = true,
             }
         }

@@ -59,12 +59,12 @@ where
     store.write(None, verb).await
 }
 
-/// Waits for the bell, for `time`, or for the stop.
-pub(crate) async fn wait(bell: &Notify, stop: &mut watch::Receiver<bool>, time: Duration) {
+/// Waits for the bell, for `time`, or for the stop; whether it was the bell.
+pub(crate) async fn wait(bell: &Notify, stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
     tokio::select! {
-        () = bell.notified() => {}
-        () = stopped(stop) => {}
-        () = tokio::time::sleep(time) => {}
+        () = bell.notified() => true,
+        () = stopped(stop) => false,
+        () = tokio::time::sleep(time) => false,
     }
 }
 

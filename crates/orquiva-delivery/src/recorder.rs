@@ -8,7 +8,7 @@ use orquiva_core::id::{LeaseId, Mint};
 use orquiva_core::webhook::pace::{News, Pace};
 use orquiva_core::{Clock, Timestamp};
 use orquiva_store::delivery::Settled;
-use orquiva_store::lane::{Known, Lane};
+use orquiva_store::lane::{Kept, Known, Lane};
 use orquiva_store::notice::{self, Notice};
 use orquiva_store::{Store, StoreError, Tx, delivery, event, lane, webhook};
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::parts::{insist, stopped};
 pub(crate) const LEASE: i64 = 10_000;
 
 /// Most results that one transaction records.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
 /// What waits for an endpoint is counted up to so many.
 const MOST_COUNTED: i64 = 10_000;
@@ -30,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) settled: Settled,
     pub(crate) lease: LeaseId,
     pub(crate) known: Known,
+    /// Whether that is to be stored, and the lease prolonged: it is not the same as last time, or that was long ago.
+    pub(crate) keeps: bool,
     /// When the endpoint took it, if it did.
     pub(crate) success: Option<Timestamp>,
     /// What the endpoint's owner has to know of it.
@@ -82,7 +84,7 @@ impl Recorder {
 
     async fn record(&self, group: Vec<Handed>) {
         let (reports, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        let lanes: Vec<_> = reports.iter().map(|report| report.settled.lane).collect();
+        let leases: Vec<_> = reports.iter().map(|report| (report.settled.lane, report.lease)).collect();
         let (clock, mint) = (self.clock.clone(), self.mint.clone());
         let reports = Arc::new(reports);
         let settle = move |tx| async move { settle(&tx, &reports, &mint, clock.as_ref()).await };
@@ -91,54 +93,54 @@ impl Recorder {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
             HashMap::new()
         });
-        for (lane, reply) in lanes.iter().zip(replies) {
-            let _stopped_lane_needs_none = reply.send(held.get(lane).copied());
+        for (lease, reply) in leases.iter().zip(replies) {
+            let _stopped_lane_needs_none = reply.send(held.get(lease).copied());
         }
     }
 }
 
-/// Records `reports` whose lease still holds, and what follows from them; returns the lanes that are still held, each
-/// with how often someone else has changed what is remembered of it.
+/// Records `reports` whose lease still holds, and what follows from them; returns the leases that do, each with how
+/// often someone else has changed what is remembered of the endpoint.
 async fn settle(
     tx: &Tx,
     reports: &[Report],
     mint: &Mint,
     clock: &dyn Clock,
-) -> Result<HashMap<Lane, i64>, StoreError> {
-    let mut lanes: BTreeMap<_, Vec<&Report>> = BTreeMap::new();
+) -> Result<HashMap<(Lane, LeaseId), i64>, StoreError> {
+    let mut lanes: BTreeMap<(Lane, LeaseId), Vec<&Report>> = BTreeMap::new();
     for report in reports {
-        let lane = report.settled.lane;
-        lanes.entry((lane.company, lane.webhook, report.lease)).or_default().push(report);
+        lanes.entry((report.settled.lane, report.lease)).or_default().push(report);
     }
     let (now, until) = (clock.now(), clock.steady().plus(LEASE));
-    for ((company, webhook, _), reports) in &lanes {
+    for ((lane, _), reports) in &lanes {
         if reports.iter().any(|report| matches!(report.news, Some(News::Disabled(_)))) {
-            hold(tx, Lane { company: *company, webhook: *webhook }).await?;
+            hold(tx, *lane).await?;
         }
     }
-    let held = lanes.into_iter().map(|((company, webhook, lease), reports)| async move {
-        let lane = Lane { company, webhook };
+    let held = lane::held(tx, &lanes.keys().copied().collect::<Vec<_>>()).await?;
+    lanes.retain(|lease, _| held.contains_key(lease));
+    let mut kept = Vec::with_capacity(lanes.len());
+    for (lease, reports) in &lanes {
+        // The last report knows all before it. What it knew before someone else changed it is not stored over that.
+        let keeps = reports.iter().any(|report| report.keeps);
+        let last = reports.last().filter(|last| keeps && held.get(lease) == Some(&last.known.changes));
         let success = reports.iter().filter_map(|report| report.success).max();
-        // The last one knows all before it.
-        let holds = match reports.last() {
-            Some(last) => lane::keep(tx, lane, lease, until, &last.known, success).await?,
-            None => None,
-        };
-        Ok::<_, StoreError>(holds.map(|changes| (lane, changes, reports)))
-    });
-    let held: Vec<_> = tx.together(held).await?.into_iter().flatten().collect();
-    let settled = held.iter().flat_map(|(.., reports)| reports).map(|report| &report.settled);
-    delivery::settle(tx, settled, now).await?;
-    for (lane, changes, reports) in &held {
+        kept.extend(last.map(|last| Kept { lane: lease.0, pace: &last.known.pace, success }));
+    }
+    let settled = lanes.values().flatten().map(|report| &report.settled);
+    tokio::try_join!(biased; lane::keep(tx, &kept, until), delivery::settle(tx, settled, now))?;
+    for (lease @ (lane, _), reports) in &lanes {
         for report in reports {
             // That it takes nothing for long is no news of one that was resumed meanwhile; that it is gone still is.
-            let stale = |news: &News| *news != News::Disabled("gone") && report.known.changes != *changes;
+            let stale = |news: &News| {
+                *news != News::Disabled("gone") && held.get(lease) != Some(&report.known.changes)
+            };
             if let Some(news) = report.news.filter(|news| !stale(news)) {
                 tell(tx, *lane, news, &report.known.pace, mint, now).await?;
             }
         }
     }
-    Ok(held.into_iter().map(|(lane, changes, _)| (lane, changes)).collect())
+    Ok(held)
 }
 
 /// Holds an endpoint that is to be disabled: before its lane, as everyone does. One that is gone needs no holding.

@@ -7,25 +7,33 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use orquiva_core::id::{DeliveryId, LeaseId};
-use orquiva_core::webhook::Status;
 use orquiva_core::webhook::ahead::Ahead;
 use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
-use orquiva_core::webhook::pace::{Call, Fate, Limits, News, Ready};
+use orquiva_core::webhook::pace::{Call, Fate, Limits, News, Pace, Ready};
+use orquiva_core::webhook::{Status, Webhook};
 use orquiva_core::{Clock, Plan, Timestamp};
-use orquiva_store::delivery::{Attempt, Due, Settled, State};
+use orquiva_store::delivery::{Attempt, Due, Reached, Settled, State};
 use orquiva_store::lane::{Claimed, Known, Lane};
 use orquiva_store::{Order, StoreError, Tx, delivery, lane, webhook};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::client::Reply;
 use crate::endpoint::Endpoint;
+use crate::mailbox::{Mailbox, Turns};
 use crate::message::{kept, request};
 use crate::parts::{POLL, Parts, stopped};
+use crate::recent::Recent;
 use crate::recorder::{LEASE, Recorder, Report};
 use crate::slots::{Slot, Slots, Wish};
 
 /// How often a lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// A lane that is never empty looks this often for what nobody hands over: retries, and what other nodes put into it.
+const AFRESH: i64 = 1_000;
+
+/// How often what is remembered of an endpoint is stored though it is the same, in milliseconds.
+const KEPT: i64 = 1_000;
 
 /// Polls that an empty lane is kept for, so that the next event finds it claimed.
 const LINGER: u32 = 40;
@@ -62,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) parts: Arc<Parts>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) turns: Turns,
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// A lane at work.
@@ -71,6 +81,12 @@ pub(crate) struct Run {
     plan: Plan,
     lease: LeaseId,
     known: Known,
+    /// What of that was stored last, and when.
+    kept: Option<(Pace, Timestamp)>,
+    mailbox: Arc<Mailbox>,
+    /// When the rows were last read from the beginning, and up to where since then if there are more.
+    read_at: Timestamp,
+    reached: Option<Reached>,
     endpoint: Option<Arc<Endpoint>>,
     /// How many are read ahead.
     most_ahead: usize,
@@ -91,7 +107,13 @@ pub(crate) struct Run {
 
 impl Run {
     /// One that reads up to `most_ahead` deliveries ahead.
-    pub(crate) fn new(shared: Shared, most_ahead: usize, claimed: Claimed, lease: LeaseId) -> Self {
+    pub(crate) fn new(
+        shared: Shared,
+        most_ahead: usize,
+        mailbox: Arc<Mailbox>,
+        claimed: Claimed,
+        lease: LeaseId,
+    ) -> Self {
         let Claimed { lane, plan, known } = claimed;
         Self {
             shared,
@@ -99,6 +121,10 @@ impl Run {
             plan,
             lease,
             known,
+            kept: None,
+            mailbox,
+            read_at: Timestamp::default(),
+            reached: None,
             endpoint: None,
             most_ahead,
             ahead: Ahead::default(),
@@ -112,12 +138,22 @@ impl Run {
         }
     }
 
+    /// Which lane, and by which lease.
+    pub(crate) fn lease(&self) -> (Lane, LeaseId) {
+        (self.lane, self.lease)
+    }
+
+    /// Where it hears of what is put into its lane.
+    pub(crate) fn mailbox(&self) -> Arc<Mailbox> {
+        self.mailbox.clone()
+    }
+
     pub(crate) async fn go(
         &mut self,
-        bell: &Notify,
         mut stop: watch::Receiver<bool>,
         linger: bool,
     ) -> Result<(), StoreError> {
+        let mailbox = self.mailbox.clone();
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await; // the first is at once, and the lease is new
         let mut idle = 0;
@@ -160,7 +196,7 @@ impl Run {
                     let renewed = self.renew().await;
                     self.go_on_after(renewed);
                 }
-                () = bell.notified(), if !self.more => self.more = true,
+                () = mailbox.rung(), if !self.more => self.collect(),
                 () = stopped(&mut stop), if !self.ending => self.ending = true,
                 () = tokio::time::sleep(Duration::from_millis(pause.unwrap_or_default())), if pause.is_some() => {}
                 () = tokio::time::sleep(POLL), if resting && pause.is_none() => {
@@ -192,34 +228,76 @@ impl Run {
         self.hopeless
     }
 
+    /// Takes what was handed over, unless there is something to read.
+    fn collect(&mut self) {
+        let handed = self.mailbox.take(self.endpoint.as_ref().map(|endpoint| endpoint.version));
+        self.more = self.is_late(self.shared.parts.clock.steady())
+            || handed.is_none()
+            || self.ahead.waiting() >= self.most_ahead;
+        if !self.more {
+            for due in handed.unwrap_or_default() {
+                self.ahead.add(due.id, due.placed, due);
+            }
+        }
+    }
+
     /// Reads what is due, and the endpoint as it stands now.
     async fn read_ahead(&mut self) -> Result<(), StoreError> {
         let enough = self.ahead.waiting() >= self.most_ahead.div_ceil(4);
         if !self.more || enough || self.recording.len() >= MOST_UNRECORDED {
             return Ok(());
         }
-        self.look().await?;
+        self.mailbox.begin_reading();
+        let now = self.shared.parts.clock.steady();
+        if self.reached.is_none() || self.is_late(now) {
+            (self.read_at, self.reached) = (now, None);
+        }
+        let tx = self.shared.parts.store.read().await?;
+        let endpoint = webhook::get(&tx, self.lane.company, self.lane.webhook);
+        let bounds = (self.most_ahead, self.ahead.known());
+        let reading = delivery::due(&tx, self.lane, now, bounds, self.reached);
+        let (endpoint, reading) = tokio::join!(biased; endpoint, reading);
+        let forgot = self.look_at(endpoint).await?;
         if self.ending {
             return Ok(());
         }
-        let tx = self.shared.parts.store.read().await?;
-        let limit = self.most_ahead + self.ahead.known();
-        let due = delivery::due(&tx, self.lane, self.shared.parts.clock.steady(), limit as i64).await?;
-        self.more = due.len() == limit;
-        for due in due {
+        let reading = reading?;
+        let recent = &self.shared.recent;
+        for due in recent.with_events(&tx, self.lane.company, reading.due).await? {
             self.ahead.add(due.id, due.placed, due);
+        }
+        if forgot && self.reached.is_some() {
+            (self.more, self.reached) = (true, None); // what was forgotten lies before that
+        } else {
+            (self.more, self.reached) = (reading.has_more, reading.reached);
+        }
+        self.mailbox.end_reading(self.shared.turns.next());
+        Ok(())
+    }
+
+    /// Whether the rows were not read from the beginning for long.
+    fn is_late(&self, now: Timestamp) -> bool {
+        now.since(self.read_at) >= AFRESH
+    }
+
+    /// Looks at the endpoint as it stands now.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let tx = self.shared.parts.store.read().await?;
+        let stored = webhook::get(&tx, self.lane.company, self.lane.webhook).await;
+        if self.look_at(stored).await? {
+            (self.more, self.reached) = (true, None);
         }
         Ok(())
     }
 
-    /// Looks at the endpoint as it stands now, and ends the run if it takes nothing.
-    async fn look(&mut self) -> Result<(), StoreError> {
-        let tx = self.shared.parts.store.read().await?;
-        let stored = match webhook::get(&tx, self.lane.company, self.lane.webhook).await {
+    /// Makes itself ready for what the endpoint has become, and ends the run if it takes nothing. Whether it forgot what
+    /// was read ahead: another version may want another order.
+    async fn look_at(&mut self, stored: Result<Webhook, StoreError>) -> Result<bool, StoreError> {
+        let stored = match stored {
             Ok(stored) => stored,
             Err(StoreError::NotFound) => {
                 (self.ending, self.hopeless) = (true, true);
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => return Err(error),
         };
@@ -229,23 +307,24 @@ impl Run {
             Status::Disabled => (true, true),
         };
         if self.ending {
-            return Ok(());
+            return Ok(false);
         }
-        if self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version) {
+        let is_another = self.endpoint.as_ref().is_none_or(|endpoint| endpoint.version != stored.version);
+        if is_another {
+            let tx = self.shared.parts.store.read().await?;
             let keys = webhook::keys(&tx, self.lane.company, self.lane.webhook).await?;
             self.endpoint =
                 Some(Arc::new(Endpoint::open(&stored, &keys, self.lane, &self.shared.parts.key)?));
-            self.ahead.clear(); // it may want another order
-            self.more = true;
+            self.ahead.clear();
         }
-        Ok(())
+        Ok(is_another)
     }
 
     /// Goes on from what someone else has made of what is remembered of the endpoint.
     async fn learn(&mut self) -> Result<(), StoreError> {
         let tx = self.shared.parts.store.read().await?;
         match lane::known(&tx, self.lane).await {
-            Ok(known) => self.known = known,
+            Ok(known) => (self.known, self.kept) = (known, None),
             Err(StoreError::NotFound) => self.ending = true,
             Err(error) => return Err(error),
         }
@@ -329,19 +408,33 @@ impl Run {
         }
         let (id, placed, over) = (due.id, due.placed, !matches!(state, State::Waiting(..)));
         let settled = Settled { id, lane: self.lane, state, attempts, attempt: attempted(number, sent) };
-        let success = (verdict.fate == Fate::Delivered).then(|| self.shared.parts.clock.now());
-        let report =
-            Report { settled, lease: self.lease, known: self.known.clone(), success, news: verdict.news };
+        let shown = self.shared.parts.clock.now();
+        let success = (verdict.fate == Fate::Delivered).then_some(shown);
+        let steady = self.shared.parts.clock.steady();
+        let keeps = verdict.news.is_some() || !self.has_kept(KEPT, steady);
+        if keeps {
+            self.kept = Some((self.known.pace.clone(), steady));
+        }
+        let known = self.known.clone();
+        let report = Report { settled, lease: self.lease, known, keeps, success, news: verdict.news };
         let recorded = self.shared.recorder.submit(report);
         self.recording.push(Box::pin(async move { Recorded { id, placed, over, changes: recorded.await } }));
     }
 
+    /// Whether what is remembered of the endpoint was stored within so many milliseconds as it is now, and the lease
+    /// prolonged with it.
+    fn has_kept(&self, within: i64, now: Timestamp) -> bool {
+        self.kept.as_ref().is_some_and(|(pace, at)| *pace == self.known.pace && now.since(*at) < within)
+    }
+
     async fn renew(&mut self) -> Result<(), StoreError> {
         let (lane, lease) = (self.lane, self.lease);
-        let until = self.shared.parts.clock.steady().plus(LEASE);
-        let hold = move |tx| async move { lane::hold(&tx, lane, lease, until).await };
-        let held = self.shared.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
-        self.ending |= !held;
+        let now = self.shared.parts.clock.steady();
+        if !self.has_kept(HEARTBEAT.as_millis() as i64, now) {
+            let hold = move |tx| async move { lane::hold(&tx, lane, lease, now.plus(LEASE)).await };
+            let held = self.shared.parts.store.write::<_, StoreError, _, _>(None, hold).await?;
+            self.ending |= !held;
+        }
         if self.ending { Ok(()) } else { self.look().await } // a slow endpoint reads ahead seldom
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::lanes::Lanes;
 use crate::parts::{BACK_OFF, POLL, Parts, wait};
+use crate::router::Routed;
 use crate::{replay, retention, router};
 
 /// How often events are looked for that have had their time.
@@ -62,12 +63,17 @@ impl Worker {
 
     /// Routes up to 256 events; returns how many.
     pub async fn route(&self) -> Result<usize, StoreError> {
-        let (routed, lanes) = router::route(&self.0.parts).await?;
-        self.0.ring(&lanes);
-        if routed > 0 {
+        self.route_some(false).await
+    }
+
+    async fn route_some(&self, sure: bool) -> Result<usize, StoreError> {
+        let began = self.0.turns.next();
+        let Routed { count, handed } = router::route(&self.0.parts, sure).await?;
+        self.0.hand_over(began, handed);
+        if count > 0 {
             self.0.parts.routed.notify_one();
         }
-        Ok(routed)
+        Ok(count)
     }
 
     /// Removes every event, and every delivery that arrived, that has had its time in the log.
@@ -104,15 +110,16 @@ impl Worker {
     }
 
     async fn keep_routing(&self, mut stop: watch::Receiver<bool>) {
+        let mut sure = false;
         while !*stop.borrow() {
-            match self.route().await {
-                Ok(router::MOST..) => {}
+            sure = match self.route_some(sure).await {
+                Ok(router::MOST..) => true,
                 Ok(_) => wait(&self.0.parts.wake, &mut stop, POLL).await,
                 Err(cause) => {
                     tracing::error!(%cause, "events could not be routed; they wait");
-                    wait(&self.0.parts.wake, &mut stop, BACK_OFF).await;
+                    wait(&self.0.parts.wake, &mut stop, BACK_OFF).await
                 }
-            }
+            };
         }
     }
 
@@ -121,7 +128,7 @@ impl Worker {
         while !*stop.borrow() {
             match self.replay().await {
                 Ok(true) => {}
-                Ok(false) => wait(&never, &mut stop, POLL).await,
+                Ok(false) => _ = wait(&never, &mut stop, POLL).await,
                 Err(cause) => {
                     tracing::error!(%cause, "replays could not go on; they wait");
                     wait(&never, &mut stop, BACK_OFF).await;
@@ -138,7 +145,7 @@ impl Worker {
             let forget = move |tx| async move { idempotency::forget(&tx, before, 1000).await };
             match self.0.parts.store.write::<_, StoreError, _, _>(None, forget).await {
                 Ok(1000..) => {}
-                Ok(_) => wait(&never, &mut stop, Duration::from_secs(60)).await,
+                Ok(_) => _ = wait(&never, &mut stop, Duration::from_secs(60)).await,
                 Err(cause) => {
                     tracing::warn!(%cause, "old idempotency records could not be removed");
                     wait(&never, &mut stop, Duration::from_secs(60)).await;

@@ -1,9 +1,11 @@
 //! Deliveries, one event on its way to one endpoint, and their attempts.
 
+use std::sync::Arc;
+
 use orquiva_core::Timestamp;
 use orquiva_core::id::{CompanyId, DeliveryId, EventId};
 
-use crate::event::{Event, conceal};
+use crate::event::Event;
 use crate::lane::Lane;
 use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
@@ -41,7 +43,24 @@ pub struct Due {
     /// Whether it has a place in an order.
     pub placed: bool,
     /// What is sent.
-    pub event: Event,
+    pub event: Arc<Event>,
+}
+
+/// A delivery that is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Attempts that were made.
+    pub attempts: i64,
+    /// When the attempt to come first fell due.
+    pub first_due_at: Timestamp,
+    /// Whether someone asked for it again.
+    pub replay: bool,
+    /// Whether it has a place in an order.
+    pub placed: bool,
+    /// What is sent.
+    pub event: EventId,
 }
 
 /// What an attempt led to.
@@ -107,26 +126,56 @@ pub struct Attempt {
 /// Makes deliveries at the moment `now`.
 pub async fn create(tx: &Tx, deliveries: &[NewDelivery], now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
+        sqlite
         "insert into delivery (company_id, id, webhook_id, event_id, event_type, state, attempts, place,
             due_at, first_due_at, created_at)
-         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7, $8)"
+         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7, $8)",
+        postgres
+        "insert into delivery (company_id, id, webhook_id, event_id, event_type, state, attempts, place,
+            due_at, first_due_at, created_at)
+         select company_id, id, webhook_id, event_id, event_type, 'waiting', 0, place, due_at, due_at, created_at
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                       $8::bigint[])
+             as each (company_id, id, webhook_id, event_id, event_type, place, due_at, created_at)"
     );
     let row = |new: &'_ NewDelivery| {
         let NewDelivery { id, lane, event, kind, place, due } = new;
         args![lane.company, *id, lane.webhook, *event, kind.clone(), *place, *due, now].to_vec()
     };
     let rows: Vec<Vec<Arg<'static>>> = deliveries.iter().map(row).collect();
-    tx.run_each(sql, &rows).await
+    tx.run_all(sql, &rows).await
 }
 
-/// Up to `limit` deliveries of a lane that are due at `now`, each line the longest due first: of what was never tried
-/// four go before one of what failed, and eight before one that someone asked for again. What has a place goes in that
-/// order, up to the first that is not due; while the very first is not, none is read.
-pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Due>, StoreError> {
+/// Up to where the line of what was never tried has been read.
+pub type Reached = (Timestamp, DeliveryId);
+
+/// What was read of a lane.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What is due, in the order in which it is to be sent.
+    pub due: Vec<Waiting>,
+    /// Up to where the line of what was never tried has been read, if that was not all.
+    pub reached: Option<Reached>,
+    /// Whether there may be more.
+    pub has_more: bool,
+}
+
+/// `most` deliveries of a lane that are due at `now` and not among the `known`, if there are as many: each line the
+/// longest due first; of what was never tried four go before one of what failed, and eight before one that someone asked
+/// for again. What has a place goes in that order, up to the first that is not due; while the very first is not, none is
+/// read. What was never tried is read from `reached` on.
+pub async fn due(
+    tx: &Tx,
+    lane: Lane,
+    now: Timestamp,
+    (most, known): (usize, usize),
+    reached: Option<Reached>,
+) -> Result<Reading, StoreError> {
     let sql = sql!(
         "with first as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 1 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is null
-                           and attempts = 0 and replay_id is null and due_at <= $3 order by due_at, id limit $4),
+                           and attempts = 0 and replay_id is null and due_at <= $3 and (due_at, id) > ($6, $7)
+                         order by due_at, id limit $5),
               placed as (select id, attempts, due_at, first_due_at, event_id, replay_id, place, 2 as line from delivery
                          where company_id = $1 and webhook_id = $2 and state = 'waiting' and place is not null
                            and place <= (select case when due_at <= $3 then 9223372036854775807 else -1 end
@@ -141,39 +190,40 @@ pub async fn due(tx: &Tx, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<
                            and attempts = 0 and replay_id is not null and due_at <= $3 order by due_at, id limit $4),
               due as (select * from first union all select * from placed union all select * from again
                       union all select * from replayed),
-              turned as (select *, row_number() over (partition by line order by place, due_at, id) as turn from due)
-         select d.id, d.attempts, d.first_due_at, d.replay_id, e.id, e.type, e.created_at, e.sequence, e.payload,
-                e.sensitive, d.place, d.due_at
-           from turned d join event e on e.company_id = $1 and e.id = d.event_id
-          order by d.turn * d.line, d.line limit $4"
+              turned as (select *, row_number() over (partition by line order by place, due_at, id) as turn from due),
+              next as (select * from turned order by turn * line, line limit $4)
+         select id, attempts, first_due_at, replay_id, event_id, place, due_at, cast(line as bigint)
+           from next order by turn * line, line"
     );
     let read = |row: &Row<'_>| {
-        let due = Due {
+        let waiting = Waiting {
             id: row.id(0)?,
             attempts: row.int(1)?,
             first_due_at: row.time(2)?,
             replay: row.opt_text(3)?.is_some(),
-            placed: row.opt_int(10)?.is_some(),
-            event: Event {
-                id: row.id(4)?,
-                kind: row.text(5)?,
-                created_at: row.time(6)?,
-                sequence: row.int(7)?,
-                payload: row.text(8)?,
-                sensitive: row.opt_text(9)?,
-            },
+            placed: row.opt_int(5)?.is_some(),
+            event: row.id(4)?,
         };
-        Ok((due, row.time(11)?))
+        Ok((waiting, row.time(6)?, row.int(7)?))
     };
-    let found = tx.all(sql, args![lane.company, lane.webhook, now, limit], read).await?;
+    let all = (most + known) as i64;
+    // Behind `reached` none is known.
+    let first = if reached.is_some() { most as i64 } else { all };
+    let (after, id) = reached.map(|(at, id)| (at, id.to_string())).unwrap_or_default();
+    let found = tx.all(sql, args![lane.company, lane.webhook, now, all, first, after, id], read).await?;
+    let tried_first = || found.iter().filter(|(.., line)| *line == 1);
+    let has_more = found.len() as i64 >= all || tried_first().count() as i64 >= first;
+    let reached = tried_first().next_back().map(|(due, due_at, _)| (*due_at, due.id)).or(reached);
     let mut blocked = false;
-    let goes = |(due, due_at): (Due, Timestamp)| {
+    let goes = |(due, due_at, _): (Waiting, Timestamp, _)| {
         blocked |= due.placed && due_at > now;
         (!(due.placed && blocked)).then_some(due)
     };
-    let mut due: Vec<_> = found.into_iter().filter_map(goes).collect();
-    conceal(tx, lane.company, due.iter_mut().map(|due| &mut due.event)).await?;
-    Ok(due)
+    Ok(Reading {
+        due: found.into_iter().filter_map(goes).collect(),
+        reached: reached.filter(|_| has_more),
+        has_more,
+    })
 }
 
 /// Records what attempts led to. A delivery that is no longer waiting (its endpoint was deleted) stays as it is.
@@ -182,34 +232,45 @@ pub async fn settle<'s>(
     settled: impl Iterator<Item = &'s Settled>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let wait = sql!(
-        "update delivery set attempts = $3, due_at = $4, first_due_at = $5, status = $6, error = $7
-          where company_id = $1 and id = $2 and state = 'waiting'"
-    );
-    let end = sql!(
-        "update delivery set attempts = $3, state = $4, done_at = $5, status = $6, error = $7
-          where company_id = $1 and id = $2 and state = 'waiting'"
+    let change = sql!(
+        sqlite
+        "update delivery set attempts = $3, state = $4, due_at = coalesce($5, due_at),
+            first_due_at = coalesce($6, first_due_at), done_at = $7, status = $8, error = $9
+          where company_id = $1 and id = $2 and state = 'waiting'",
+        postgres
+        "update delivery set attempts = each.attempts, state = each.state,
+            due_at = coalesce(each.due_at, delivery.due_at),
+            first_due_at = coalesce(each.first_due_at, delivery.first_due_at),
+            done_at = each.done_at, status = each.status, error = each.error
+           from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                       $8::bigint[], $9::text[])
+             as each (company_id, id, attempts, state, due_at, first_due_at, done_at, status, error)
+          where delivery.company_id = each.company_id and delivery.id = each.id and delivery.state = 'waiting'"
     );
     let attempt = sql!(
+        sqlite
         "insert into attempt (company_id, delivery_id, number, started_at, duration, status, error, response, detail, url,
             signature, shape, address, response_headers)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing"
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
+        postgres
+        "insert into attempt (company_id, delivery_id, number, started_at, duration, status, error, response, detail, url,
+            signature, shape, address, response_headers)
+         select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+                              $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+         on conflict do nothing"
     );
-    let (mut waits, mut ends, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut changes, mut attempts) = (Vec::new(), Vec::new());
     for Settled { id, lane: Lane { company, .. }, state, attempts: spent, attempt } in settled {
         attempts.push(row_of(*company, *id, attempt));
-        let (status, error) = (&attempt.status, &attempt.error);
-        let end = |state: &'static str| args![*company, *id, *spent, state, now, *status, *error].to_vec();
-        match state {
-            State::Waiting(due, first) => {
-                waits.push(args![*company, *id, *spent, *due, *first, *status, *error].to_vec());
-            }
-            State::Delivered => ends.push(end("delivered")),
-            State::Failed => ends.push(end("failed")),
-        }
+        let (state, due, first, done) = match state {
+            State::Waiting(due, first) => ("waiting", Some(*due), Some(*first), None),
+            State::Delivered => ("delivered", None, None, Some(now)),
+            State::Failed => ("failed", None, None, Some(now)),
+        };
+        let (status, error) = (attempt.status, attempt.error);
+        changes.push(args![*company, *id, *spent, state, due, first, done, status, error].to_vec());
     }
-    tokio::try_join!(biased; tx.run_each(wait, &waits), tx.run_each(end, &ends), tx.run_each(attempt, &attempts))
-        .map(drop)
+    tokio::try_join!(biased; tx.run_all(change, &changes), tx.run_all(attempt, &attempts)).map(drop)
 }
 
 /// Deliveries that one transaction ends: few enough not to hold up anyone.

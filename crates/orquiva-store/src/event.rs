@@ -3,7 +3,7 @@
 mod history;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use orquiva_core::event::{NewEvent, Types, concealed, shows_custom_values, with_sensitive};
 use orquiva_core::id::{CompanyId, DepartmentId, EventId, WebhookId};
@@ -138,32 +138,52 @@ pub async fn unrouted(tx: &Tx, limit: i64) -> Result<Vec<Unrouted>, StoreError> 
     tx.all(sql, args![limit], read).await
 }
 
-/// Keeps other nodes from routing until this transaction ends: one of them gives out the places at a time.
+/// Keeps other nodes from routing until this transaction ends: one of them gives out the places at a time. What is asked
+/// for beside it is asked for after it.
 pub async fn lock_routing(tx: &Tx) -> Result<(), StoreError> {
-    // SQLite has one process and one writer.
-    let sql = sql!(
-        sqlite "select 1",
-        postgres "select 1 from (select pg_advisory_xact_lock(8245931981)) routing"
-    );
-    tx.all(sql, &[], |_| Ok(())).await.map(drop)
+    tx.lock(8_245_931_981).await
 }
 
-/// Reserves `count` places in a company's log; returns the one before the first.
-pub async fn reserve(tx: &Tx, company: CompanyId, count: i64) -> Result<i64, StoreError> {
+/// Reserves so many places in the log of each of these companies; tells the one before the first of each.
+pub async fn reserve(
+    tx: &Tx,
+    counts: &BTreeMap<CompanyId, i64>,
+) -> Result<HashMap<CompanyId, i64>, StoreError> {
     let sql = sql!(
-        "update event_log set last_sequence = last_sequence + $2 where company_id = $1 returning last_sequence"
+        sqlite
+        "update event_log set last_sequence = last_sequence + $2 where company_id = $1
+         returning company_id, last_sequence - $2",
+        postgres
+        "update event_log set last_sequence = last_sequence + each.count
+           from unnest($1::text[], $2::bigint[]) as each (company_id, count)
+          where event_log.company_id = each.company_id
+         returning event_log.company_id, last_sequence - each.count"
     );
-    let last = tx.first(sql, args![company, count], |row| row.int(0)).await?;
-    Ok(last.ok_or(StoreError::NotFound)? - count)
+    let rows: Vec<_> = counts.iter().map(|(company, count)| args![*company, *count].to_vec()).collect();
+    let before: HashMap<_, _> =
+        tx.for_all(sql, &rows, |row| Ok((row.id(0)?, row.int(1)?))).await?.into_iter().collect();
+    if before.len() < counts.len() { Err(StoreError::NotFound) } else { Ok(before) }
 }
 
-/// Gives each of `places` (position, sequence) its place. It is found by the index of those that have none.
-pub async fn place(tx: &Tx, company: CompanyId, places: &[(i64, i64)]) -> Result<(), StoreError> {
-    let sql =
-        sql!("update event set sequence = $3 where company_id = $1 and position = $2 and sequence is null");
-    let rows: Vec<_> =
-        places.iter().map(|(position, sequence)| args![company, *position, *sequence].to_vec()).collect();
-    tx.run_each(sql, &rows).await
+/// Gives each of `places` (company, position, sequence) its place; tells the events. They are found by the index of those
+/// that have none.
+pub async fn place(tx: &Tx, places: &[(CompanyId, i64, i64)]) -> Result<HashMap<EventId, Event>, StoreError> {
+    let sql = sql!(
+        sqlite
+        "update event set sequence = $3 where company_id = $1 and position = $2 and sequence is null
+         returning id, type, created_at, sequence, payload, sensitive",
+        postgres
+        "update event set sequence = each.sequence
+           from unnest($1::text[], $2::bigint[], $3::bigint[]) as each (company_id, position, sequence)
+          where event.company_id = each.company_id and event.position = each.position and event.sequence is null
+         returning id, type, created_at, event.sequence, payload, sensitive"
+    );
+    let rows: Vec<_> = places
+        .iter()
+        .map(|(company, position, sequence)| args![*company, *position, *sequence].to_vec())
+        .collect();
+    let placed = tx.for_all(sql, &rows, read).await?;
+    Ok(placed.into_iter().map(|event| (event.id, event)).collect())
 }
 
 /// Where a company's log stands.
@@ -184,15 +204,6 @@ pub async fn ends(tx: &Tx, companies: &[CompanyId]) -> Result<Vec<(CompanyId, i6
     );
     let companies = serde_json::to_string(companies).map_err(StoreError::broken)?;
     tx.all(sql, args![companies], |row| Ok((row.id(0)?, row.int(1)?))).await
-}
-
-/// The events of a company from the sequence `first` to `last`, in order, for a router that has just placed them.
-pub async fn placed(tx: &Tx, company: CompanyId, first: i64, last: i64) -> Result<Vec<Event>, StoreError> {
-    let sql = sql!(
-        "select id, type, created_at, sequence, payload, sensitive from event
-          where company_id = $1 and sequence >= $2 and sequence <= $3 order by sequence"
-    );
-    tx.all(sql, args![company, first, last], read).await
 }
 
 /// The endpoint that a test is for.
@@ -325,6 +336,23 @@ pub async fn places(
     );
     let ids = serde_json::to_string(ids).map_err(StoreError::broken)?;
     Ok(tx.all(sql, args![company, ids], |row| Ok((row.id(0)?, row.int(1)?))).await?.into_iter().collect())
+}
+
+/// These events of a company, as far as there are such, in no order.
+pub async fn of(tx: &Tx, company: CompanyId, ids: &[EventId]) -> Result<Vec<Event>, StoreError> {
+    let sql = sql!(
+        sqlite
+        "select id, type, created_at, sequence, payload, sensitive from event
+          where company_id = $1 and id in (select value from json_each($2)) and sequence is not null",
+        postgres
+        "select id, type, created_at, sequence, payload, sensitive from event
+          where company_id = $1 and id = any (array(select jsonb_array_elements_text($2::text::jsonb)))
+            and sequence is not null"
+    );
+    let ids = serde_json::to_string(ids).map_err(StoreError::broken)?;
+    let mut events = tx.all(sql, args![company, ids], read).await?;
+    conceal(tx, company, events.iter_mut()).await?;
+    Ok(events)
 }
 
 /// One event of a company, once it has its place.

@@ -1,5 +1,7 @@
 //! Lanes: one endpoint's queue. A worker leases a lane, not its rows, and what it writes is fenced by the lease.
 
+use std::collections::HashMap;
+
 use orquiva_core::id::{CompanyId, LeaseId, WebhookId};
 use orquiva_core::webhook::breaker::{Breaker, Stored};
 use orquiva_core::webhook::bucket::Bucket;
@@ -13,7 +15,7 @@ use crate::{Row, StoreError, Tx, args};
 const FOREVER: Timestamp = Timestamp::from_millis(253_402_300_799_000);
 
 /// Whose queue it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
     /// Whose endpoint it is.
     pub company: CompanyId,
@@ -54,16 +56,25 @@ pub struct Known {
 }
 
 /// Says that something waits in these lanes from now on. A lane that is leased or paused keeps its time: whoever
-/// holds it looks again before giving it back. Every row is locked all the same, so that a lane which is being
-/// given back at this moment sees what was put into it.
+/// holds it looks again before giving it back. Every row is locked all the same, in the order of all, so that a lane
+/// which is being given back at this moment sees what was put into it.
 pub async fn mark_due(tx: &Tx, lanes: &[Lane], now: Timestamp) -> Result<(), StoreError> {
     let sql = sql!(
-        "update lane set due_at = case when lease_id is not null then due_at
-                                       when paused_until > $3 then paused_until else $3 end
-          where company_id = $1 and webhook_id = $2"
+        sqlite
+        "update lane set due_at = max(paused_until, $3)
+          where company_id = $1 and webhook_id = $2 and lease_id is null",
+        postgres
+        "with locked as
+             (select lane.company_id, lane.webhook_id, lane.lease_id, greatest(lane.paused_until, each.now) as due_at
+                from unnest($1::text[], $2::text[], $3::bigint[]) as each (company_id, webhook_id, now)
+                     join lane on lane.company_id = each.company_id and lane.webhook_id = each.webhook_id
+               order by lane.company_id, lane.webhook_id for update of lane)
+         update lane set due_at = locked.due_at from locked
+          where lane.company_id = locked.company_id and lane.webhook_id = locked.webhook_id
+            and locked.lease_id is null"
     );
     let rows: Vec<_> = lanes.iter().map(|lane| args![lane.company, lane.webhook, now].to_vec()).collect();
-    tx.run_each(sql, &rows).await
+    tx.run_all(sql, &rows).await
 }
 
 /// Keeps everyone else from putting something into a lane until this transaction ends; false if the lane is gone.
@@ -154,37 +165,76 @@ pub async fn hold(tx: &Tx, lane: Lane, lease: LeaseId, until: Timestamp) -> Resu
     Ok(tx.run(sql, args![lane.company, lane.webhook, lease, until]).await? > 0)
 }
 
-/// Prolongs the lease of a lane and stores what is remembered of its endpoint, which took something at `success` if it
-/// did, unless someone else has changed that since; returns how often someone has by now, and nothing if the lease is no
-/// longer held.
-pub async fn keep(
-    tx: &Tx,
-    lane: Lane,
-    lease: LeaseId,
-    until: Timestamp,
-    known: &Known,
-    success: Option<Timestamp>,
-) -> Result<Option<i64>, StoreError> {
+/// Which of these lanes are held by these leases, and how often someone else has changed what is remembered of each. They
+/// stay so until the transaction ends; they are locked in the order of all.
+pub async fn held(tx: &Tx, leases: &[(Lane, LeaseId)]) -> Result<HashMap<(Lane, LeaseId), i64>, StoreError> {
     let sql = sql!(
-        "update lane set due_at = $4, last_success_at = coalesce($14, last_success_at),
-            paused_until = case when changes = $15 then $5 else paused_until end,
-            failing_since = case when changes = $15 then $6 else failing_since end,
-            warned = case when changes = $15 then $7 else warned end,
-            next_at = case when changes = $15 then $8 else next_at end,
-            failures = case when changes = $15 then $9 else failures end,
-            failed = case when changes = $15 then $10 else failed end,
-            outcomes = case when changes = $15 then $11 else outcomes end,
-            trips = case when changes = $15 then $12 else trips end,
-            slow_start = case when changes = $15 then $13 else slow_start end
-          where company_id = $1 and webhook_id = $2 and lease_id = $3
-         returning changes"
+        sqlite
+        "select company_id, webhook_id, lease_id, changes from lane
+          where company_id = $1 and webhook_id = $2 and lease_id = $3",
+        postgres
+        "select lane.company_id, lane.webhook_id, lane.lease_id, lane.changes
+           from unnest($1::text[], $2::text[], $3::text[]) as each (company_id, webhook_id, lease_id)
+                join lane on lane.company_id = each.company_id and lane.webhook_id = each.webhook_id
+                         and lane.lease_id = each.lease_id
+          order by lane.company_id, lane.webhook_id for update of lane"
     );
-    let Known { pace, changes } = known;
-    let Stored { failures, failed, outcomes, trips, slow_start } = pace.breaker.to_stored();
-    let mut args = args![lane.company, lane.webhook, lease, until, pace.rests_until()].to_vec();
-    args.extend_from_slice(args![pace.failing_since, pace.warned as i64, pace.bucket.to_stored()]);
-    args.extend_from_slice(args![failures, failed, outcomes, trips, slow_start, success, *changes]);
-    tx.first(sql, &args, |row| row.int(0)).await
+    let rows: Vec<_> =
+        leases.iter().map(|(lane, lease)| args![lane.company, lane.webhook, *lease].to_vec()).collect();
+    let read = |row: &Row<'_>| {
+        let lane = Lane { company: row.id(0)?, webhook: row.id(1)? };
+        Ok(((lane, row.id(2)?), row.int(3)?))
+    };
+    Ok(tx.for_all(sql, &rows, read).await?.into_iter().collect())
+}
+
+/// What is remembered of the endpoint of a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'p> {
+    /// Which lane.
+    pub lane: Lane,
+    /// How its endpoint did.
+    pub pace: &'p Pace,
+    /// When it last took something, if it did since the last time.
+    pub success: Option<Timestamp>,
+}
+
+/// Prolongs the leases of lanes that this transaction found [`held`], and stores what is remembered of their endpoints,
+/// over what stood there.
+pub async fn keep(tx: &Tx, kept: &[Kept<'_>], until: Timestamp) -> Result<(), StoreError> {
+    let sql = sql!(
+        sqlite
+        "update lane set due_at = $3, paused_until = $4, failing_since = $5, warned = $6, next_at = $7,
+            failures = $8, failed = $9, outcomes = $10, trips = $11, slow_start = $12,
+            last_success_at = coalesce($13, last_success_at)
+          where company_id = $1 and webhook_id = $2",
+        postgres
+        "update lane set due_at = each.due_at, paused_until = each.paused_until,
+            failing_since = each.failing_since, warned = each.warned, next_at = each.next_at, failures = each.failures,
+            failed = each.failed, outcomes = each.outcomes, trips = each.trips, slow_start = each.slow_start,
+            last_success_at = coalesce(each.success, lane.last_success_at)
+           from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                       $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+             as each (company_id, webhook_id, due_at, paused_until, failing_since, warned, next_at, failures, failed,
+                      outcomes, trips, slow_start, success)
+          where lane.company_id = each.company_id and lane.webhook_id = each.webhook_id"
+    );
+    let row = |kept: &Kept<'_>| {
+        let Kept { lane, pace, success } = *kept;
+        let Stored { failures, failed, outcomes, trips, slow_start } = pace.breaker.to_stored();
+        let mut args =
+            args![lane.company, lane.webhook, until, pace.rests_until(), pace.failing_since].to_vec();
+        args.extend_from_slice(args![
+            pace.warned as i64,
+            pace.bucket.to_stored(),
+            failures,
+            failed,
+            outcomes
+        ]);
+        args.extend_from_slice(args![trips, slow_start, success]);
+        args
+    };
+    tx.run_all(sql, &kept.iter().map(row).collect::<Vec<_>>()).await
 }
 
 /// Gives a lane back: due again when its next delivery is, its pause is over and `not_before` is reached; or idle.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use orquiva_core::{Secret, Timestamp};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -23,6 +24,10 @@ const MOST_STATEMENTS: usize = 512;
 /// How the server says that a transaction could not go on beside another one.
 const GIVES_WAY: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
 
+/// A writer finds rows by their keys. The planner goes by statistics: of a table that has just begun to fill it would
+/// rather read all, and it would go on doing so when the table has grown.
+const BY_KEY: &str = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+
 /// Connections that read.
 pub(crate) struct Pool {
     server: Arc<Server>,
@@ -34,6 +39,8 @@ pub(crate) struct Pool {
 /// A place for a connection, which is made again when it broke.
 pub(crate) struct Slot {
     server: Arc<Server>,
+    /// What is said on it before all else.
+    preface: &'static str,
     live: tokio::sync::Mutex<Option<Connection>>,
 }
 
@@ -72,14 +79,14 @@ pub(crate) async fn open(
             StoreError::broken(format!("{error}: {:?} in: {}", error.as_db_error(), statement.postgres()))
         })?);
     }
-    let some = |count: usize| (0..count).map(|_| Slot::new(&server)).collect::<Vec<_>>();
+    let some = |count: usize, preface| (0..count).map(|_| Slot::new(&server, preface)).collect::<Vec<_>>();
     let pool = Pool {
-        readers: some(readers),
-        scanners: some(readers),
+        readers: some(readers, ""),
+        scanners: some(readers, ""),
         turn: AtomicUsize::new(0),
         server: server.clone(),
     };
-    Ok((some(writers), pool))
+    Ok((some(writers, BY_KEY), pool))
 }
 
 impl Pool {
@@ -102,8 +109,8 @@ impl Pool {
 }
 
 impl Slot {
-    fn new(server: &Arc<Server>) -> Self {
-        Self { server: server.clone(), live: tokio::sync::Mutex::new(None) }
+    fn new(server: &Arc<Server>, preface: &'static str) -> Self {
+        Self { server: server.clone(), preface, live: tokio::sync::Mutex::new(None) }
     }
 
     /// The connection, made again if it broke.
@@ -111,7 +118,13 @@ impl Slot {
         let mut live = self.live.lock().await;
         match &*live {
             Some(connection) if !connection.0.client.is_closed() => Ok(connection.clone()),
-            Some(_) | None => Ok(live.insert(self.server.connect().await?).clone()),
+            Some(_) | None => {
+                let connection = self.server.connect().await?;
+                if !self.preface.is_empty() {
+                    connection.batch(self.preface).await?;
+                }
+                Ok(live.insert(connection).clone())
+            }
         }
     }
 }
@@ -173,6 +186,24 @@ impl Connection {
         let answer = self.0.client.query(&statement, &refs(args)).await;
         self.mark(answer.is_err());
         self.heard(answer)?.iter().map(|row| read(&Row::Postgres(row))).collect()
+    }
+
+    /// Runs a statement once for all of `rows`: each of its arguments is an array of one place of them.
+    pub(crate) async fn all_at_once<T>(
+        &self,
+        sql: &Sql,
+        rows: &[Vec<Arg<'_>>],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let places = rows.first().map_or(0, Vec::len);
+        let columns: Vec<Vec<&Arg<'_>>> =
+            (0..places).map(|place| rows.iter().map(|row| &row[place]).collect()).collect();
+        let columns: Vec<_> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+        let statement = self.prepared(sql.postgres()).await?;
+        self.mark(!sql.postgres().starts_with("select"));
+        let answer = self.0.client.query(&statement, &columns).await;
+        self.mark(answer.is_err());
+        answer?.iter().map(|row| read(&Row::Postgres(row))).collect()
     }
 
     pub(crate) async fn run(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
@@ -247,6 +278,6 @@ impl Connection {
     }
 }
 
-fn refs<'a>(args: &'a [Arg<'_>]) -> Vec<&'a (dyn tokio_postgres::types::ToSql + Sync)> {
+fn refs<'a>(args: &'a [Arg<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
     args.iter().map(|arg| arg as _).collect()
 }

@@ -142,6 +142,35 @@ impl Connection {
         Ok(touched as u64)
     }
 
+    /// Runs a statement once for each of `rows`, which looks it up once.
+    pub(crate) fn run_each(&self, sql: &Sql, rows: &[Vec<Arg<'_>>]) -> Result<(), StoreError> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statement = connection.prepare_cached(sql.sqlite())?;
+        for row in rows {
+            statement.execute(rusqlite::params_from_iter(row))?;
+        }
+        Ok(())
+    }
+
+    /// The same with every row of every answer.
+    pub(crate) fn all_each<T>(
+        &self,
+        sql: &Sql,
+        rows: &[Vec<Arg<'_>>],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statement = connection.prepare_cached(sql.sqlite())?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut answer = statement.query(rusqlite::params_from_iter(row))?;
+            while let Some(row) = answer.next()? {
+                all.push(read(&Row::Sqlite(row))?);
+            }
+        }
+        Ok(all)
+    }
+
     /// Runs a statement without arguments: those around a transaction.
     pub(crate) fn control(&self, text: &str) -> Result<(), StoreError> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,12 +55,45 @@ impl Tx {
     /// Runs a statement once for each of `rows`, without waiting between them.
     pub(crate) async fn run_each(&self, sql: &Sql, rows: &[Vec<Arg<'_>>]) -> Result<(), StoreError> {
         match &self.0 {
-            TxEngine::Sqlite(connection) => {
-                rows.iter().try_for_each(|row| connection.run(sql, row).map(drop))
-            }
+            TxEngine::Sqlite(connection) => connection.run_each(sql, rows),
             TxEngine::Postgres(connection) => {
                 let runs = rows.iter().map(|row| connection.run(sql, row));
                 futures_util::future::try_join_all(runs).await.map(drop)
+            }
+        }
+    }
+
+    /// Runs a statement for all of `rows`, as many as they are: see [`Self::for_all`].
+    pub(crate) async fn run_all(&self, sql: &Sql, rows: &[Vec<Arg<'_>>]) -> Result<(), StoreError> {
+        match &self.0 {
+            TxEngine::Sqlite(connection) => connection.run_each(sql, rows),
+            TxEngine::Postgres(_) => self.for_all(sql, rows, |_| Ok(())).await.map(drop),
+        }
+    }
+
+    /// Runs a statement for all of `rows` and reads every row of the answers, in no order. A statement of such a pair is
+    /// run for each row on SQLite, where a call costs next to nothing; on PostgreSQL it is run once, and takes each
+    /// argument of all rows as an array: `unnest($1::text[], …)`.
+    pub(crate) async fn for_all<T>(
+        &self,
+        sql: &Sql,
+        rows: &[Vec<Arg<'_>>],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        match &self.0 {
+            _ if rows.is_empty() => Ok(Vec::new()),
+            TxEngine::Sqlite(connection) => connection.all_each(sql, rows, read),
+            TxEngine::Postgres(connection) => connection.all_at_once(sql, rows, read).await,
+        }
+    }
+
+    /// Holds the lock of this number until the transaction ends. It is asked for at once, without any preparing, so it is
+    /// held before whatever is asked for beside it looks at anything.
+    pub(crate) async fn lock(&self, number: i64) -> Result<(), StoreError> {
+        match &self.0 {
+            TxEngine::Sqlite(_) => Ok(()), // one process, and one writer
+            TxEngine::Postgres(connection) => {
+                connection.batch(&format!("select pg_advisory_xact_lock({number})")).await
             }
         }
     }

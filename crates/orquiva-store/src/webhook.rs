@@ -1,5 +1,7 @@
 //! Webhook endpoints. Their secrets are sealed; opening them is the caller's affair.
 
+use std::collections::HashMap;
+
 use orquiva_core::Timestamp;
 use orquiva_core::event::{Pattern, patterns};
 use orquiva_core::id::{CompanyId, WebhookId};
@@ -50,6 +52,8 @@ pub struct Subscription {
     pub sensitive: bool,
     /// The wait before its first try, in seconds.
     pub wait: i64,
+    /// Its version.
+    pub version: i64,
 }
 
 /// Creates an endpoint and its lane.
@@ -147,29 +151,40 @@ pub async fn public_keys(tx: &Tx, id: WebhookId, now: Timestamp) -> Result<Vec<S
     tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
 }
 
-/// The endpoints of a company that are not disabled. They stay as they are until the transaction ends, so that none
-/// is changed or removed while something is put into its lane.
-pub async fn subscriptions(tx: &Tx, company: CompanyId) -> Result<Vec<Subscription>, StoreError> {
+/// The endpoints of these companies that are not disabled, by company and id. They stay as they are until the transaction
+/// ends, so that none is changed or removed while something is put into its lane.
+pub async fn subscriptions(
+    tx: &Tx,
+    companies: &[CompanyId],
+) -> Result<HashMap<CompanyId, Vec<Subscription>>, StoreError> {
     let sql = sql!(
         sqlite
-        "select id, events, filter, ordered, sensitive, retry_schedule from webhook
+        "select company_id, id, events, filter, ordered, sensitive, retry_schedule, version from webhook
           where company_id = $1 and status <> 'disabled' order by id",
         postgres
-        "select id, events, filter, ordered, sensitive, retry_schedule from webhook
-          where company_id = $1 and status <> 'disabled' order by id for share"
+        "select webhook.company_id, id, events, filter, ordered, sensitive, retry_schedule, version
+           from unnest($1::text[]) as each (company_id) join webhook on webhook.company_id = each.company_id
+          where status <> 'disabled' order by webhook.company_id, id for share of webhook"
     );
     let read = |row: &Row<'_>| {
-        let schedule = row.opt_text(5)?.map(|text| waits(&text)).transpose()?;
-        Ok(Subscription {
-            webhook: row.id(0)?,
-            events: patterns(&row.text(1)?),
-            filter: row.opt_text(2)?.and_then(|text| Filter::stored(&text)),
-            ordered: row.int(3)? != 0,
-            sensitive: row.int(4)? != 0,
+        let schedule = row.opt_text(6)?.map(|text| waits(&text)).transpose()?;
+        let subscription = Subscription {
+            webhook: row.id(1)?,
+            events: patterns(&row.text(2)?),
+            filter: row.opt_text(3)?.and_then(|text| Filter::stored(&text)),
+            ordered: row.int(4)? != 0,
+            sensitive: row.int(5)? != 0,
             wait: schedule.and_then(|waits| waits.first().copied()).unwrap_or_default(),
-        })
+            version: row.int(7)?,
+        };
+        Ok((row.id(0)?, subscription))
     };
-    tx.all(sql, args![company], read).await
+    let rows: Vec<_> = companies.iter().map(|company| args![*company].to_vec()).collect();
+    let mut all: HashMap<CompanyId, Vec<Subscription>> = HashMap::new();
+    for (company, subscription) in tx.for_all(sql, &rows, read).await? {
+        all.entry(company).or_default().push(subscription);
+    }
+    Ok(all)
 }
 
 /// Stores what an endpoint has become.

@@ -10,7 +10,6 @@ mod browser;
 mod clients;
 mod clock;
 mod console;
-mod console;
 mod console_factors;
 mod console_people;
 mod console_webhooks;
