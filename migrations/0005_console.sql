@@ -61,3 +61,14 @@ create table audit_entry (
 ) {clustered};
 create unique index audit_place on audit_entry (company_id, sequence) where sequence is not null;
 create index audit_unsealed on audit_entry (id) where sequence is null;
+create index audit_actor on audit_entry (company_id, actor_id, id);
+create index audit_action on audit_entry (company_id, action, id);
+create index audit_target on audit_entry (company_id, target, id);
+
+-- Where the chain of a company's audit ends. `tag` is keyed: without the master key nobody can write another end.
+create table audit_log (
+    company_id text not null primary key,
+    sequence bigint not null,
+    hash bytea not null,
+    tag bytea not null
+) {clustered};

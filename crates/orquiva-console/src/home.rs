@@ -42,7 +42,7 @@ pub(crate) async fn show(State(console): State<Console>, member: Member) -> Resu
     let tx = console.store.read().await?;
     let clients = client::list(&tx, member.company.id).await?;
     let live = |client: &&Client| client.revoked_at.is_none();
-    let recent = orquiva_store::audit::list(&tx, member.company.id, None, 6).await?;
+    let recent = audit::recent(&console, &member, 6).await?;
     Ok(html(&HomePage {
         name: member.user.name.split_whitespace().next().unwrap_or_default().to_owned(),
         people: if more { format!("{some}+") } else { number(i64::try_from(some).unwrap_or(0), language) },

@@ -29,6 +29,7 @@ mod next;
 mod page;
 mod people;
 mod profile;
+mod sheet;
 mod show;
 mod sign_in;
 mod sign_up;
@@ -93,6 +94,9 @@ pub fn pages(console: Console) -> Router {
             "/admin/departments/{id}/delete",
             get(departments::remove::show).post(departments::remove::post),
         )
+        .route("/admin/audit", get(audit::list))
+        .route("/admin/audit/check", get(audit::check::show).post(audit::check::post))
+        .route("/admin/audit/export/{form}", get(audit::export::get))
         .route("/admin/{*rest}", any(stop::nothing_here))
         .layer(middleware::from_fn_with_state(console.clone(), frame::finish))
         .route("/assets/{name}", get(assets::serve))

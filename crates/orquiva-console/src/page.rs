@@ -16,6 +16,7 @@ pub(crate) enum Here {
     Departments,
     Clients,
     Webhooks,
+    Audit,
 }
 
 /// One way to another page.
@@ -72,6 +73,16 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
                 right: None,
             },
         ],
+    ),
+    (
+        ("Empresa", "Company"),
+        &[Way {
+            here: Here::Audit,
+            path: "/admin/audit",
+            icon: "shield",
+            names: ("Auditoría", "Audit"),
+            right: Some(Right::SeeAudit),
+        }],
     ),
 ];
 

@@ -2,6 +2,7 @@
 //! No I/O and no async: whatever is here can be tested by calling it.
 
 pub mod assertion;
+pub mod chain;
 pub mod chance;
 pub mod company;
 pub mod custom_field;

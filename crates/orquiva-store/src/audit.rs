@@ -1,10 +1,12 @@
 //! The audit: who did what in a company's console, from where, before and after. Entries are only ever added.
 
+pub mod chain;
+
 use orquiva_core::Timestamp;
 use orquiva_core::id::{AuditId, CompanyId};
 
-use crate::sql::sql;
-use crate::{Row, StoreError, Tx, args};
+use crate::sql::{Sql, sql};
+use crate::{Arg, Row, StoreError, Tx, args};
 
 /// One entry.
 #[derive(Clone, Debug)]
@@ -31,6 +33,24 @@ pub struct Entry {
     pub after: Option<String>,
 }
 
+/// An entry, and where it stands in the chain.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The entry.
+    pub entry: Entry,
+    /// Its place; nothing for the first moments.
+    pub place: Option<Place>,
+}
+
+/// A place in a company's chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The how manieth entry it is: without gaps, from 1 on.
+    pub sequence: i64,
+    /// The link (`core::chain`) of its line.
+    pub hash: Vec<u8>,
+}
+
 /// Adds an entry, in the transaction that does what it tells.
 pub async fn add(tx: &Tx, company: CompanyId, entry: &Entry) -> Result<(), StoreError> {
     let sql = sql!(
@@ -43,20 +63,97 @@ pub async fn add(tx: &Tx, company: CompanyId, entry: &Entry) -> Result<(), Store
     tx.run(sql, args).await.map(drop)
 }
 
-/// Up to `limit` entries of a company before `before`, the newest first.
+/// Which entries of a company.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this actor, by id; `system` for what has none.
+    pub actor: Option<String>,
+    /// This was done.
+    pub action: Option<String>,
+    /// To this, by id.
+    pub target: Option<String>,
+    /// From this moment on.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+    /// Those before this one.
+    pub before: Option<AuditId>,
+    /// Those after this one, the oldest first.
+    pub after: Option<AuditId>,
+}
+
+/// An id is made a little before or after the moment of its entry, in milliseconds.
+const APART: i64 = 300_000;
+
+/// Up to `limit` entries of a company, the newest first; after one of them, the oldest first.
 pub async fn list(
     tx: &Tx,
     company: CompanyId,
-    before: Option<AuditId>,
+    filter: &Filter,
     limit: i64,
-) -> Result<Vec<Entry>, StoreError> {
-    let sql = sql!(
-        "select id, at, actor_type, actor_id, actor_name, address, action, target, before, after from audit_entry
-          where company_id = $1 and id < $2 order by id desc limit $3"
-    );
-    // Every id of an entry sorts before this, however texts are sorted.
-    let before = before.map_or("aue".to_owned(), |id| id.to_string());
-    tx.all(sql, args![company, before, limit], read).await
+) -> Result<Vec<Placed>, StoreError> {
+    let Filter { actor, action, target, from, to, before, after } = filter;
+    let mut args: Vec<Arg<'_>> = args![company, limit].to_vec();
+    let mut conditions = String::new();
+    let mut also = |condition: &str, value: Arg<'static>| {
+        args.push(value);
+        conditions.push_str(&format!(" and {condition} ${}", args.len()));
+    };
+    match actor.as_deref() {
+        None => {}
+        Some("system") => also("actor_id is null and actor_type =", "system".into()),
+        Some(actor) => also("actor_id =", actor.to_owned().into()),
+    }
+    for (column, wanted) in [("action =", action), ("target =", target)] {
+        if let Some(wanted) = wanted {
+            also(column, wanted.clone().into());
+        }
+    }
+    if let Some(from) = *from {
+        also("id >=", AuditId::first_at(from.plus(-APART)).into());
+        also("at >=", from.into());
+    }
+    if let Some(to) = *to {
+        also("id <", AuditId::first_at(to.plus(APART)).into());
+        also("at <", to.into());
+    }
+    if let Some(before) = *before {
+        also("id <", before.into());
+    }
+    if let Some(after) = *after {
+        also("id >", after.into());
+    }
+    let order = if after.is_some() { "asc" } else { "desc" };
+    let sql = Sql::made(format!(
+        "select id, at, actor_type, actor_id, actor_name, address, action, target, before, after, sequence, hash
+           from audit_entry where company_id = $1{conditions} order by id {order} limit $2"
+    ));
+    tx.all(&sql, &args, read_placed).await
+}
+
+impl Entry {
+    /// The line that stands in the chain: JSON of one form, which the export shows with the hash at its end.
+    pub fn line(&self, company: CompanyId, sequence: Option<i64>) -> String {
+        let Self { id, at, actor_type, actor_id, actor_name, address, action, target, before, after } = self;
+        let json = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+        let mut line = serde_json::json!({
+            "companyId": company, "sequence": sequence, "id": id, "at": at,
+            "actor": { "type": actor_type, "id": actor_id, "name": actor_name },
+            "address": address, "action": action, "target": target,
+        })
+        .to_string();
+        line.pop();
+        line.push_str(&format!(r#","before":{},"after":{}}}"#, json(before), json(after)));
+        line
+    }
+}
+
+fn read_placed(row: &Row<'_>) -> Result<Placed, StoreError> {
+    let place = match (row.opt_int(10)?, row.opt_bytes(11)?) {
+        (Some(sequence), Some(hash)) => Some(Place { sequence, hash }),
+        (_, None) | (None, _) => None,
+    };
+    Ok(Placed { entry: read(row)?, place })
 }
 
 fn read(row: &Row<'_>) -> Result<Entry, StoreError> {

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
 
 /// What a write answers. It is kept under the request's idempotency key.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) replayed: bool,
     /// Whether nothing was stored: it tells what would be.
     pub(crate) dry_run: bool,
+    /// What was there before, for the audit.
+    pub(crate) before: Option<Value>,
 }
 
 impl Answer {
@@ -35,6 +38,11 @@ impl Answer {
     /// Done, and there is nothing to show.
     pub(crate) fn nothing() -> Self {
         Self { status: 204, ..Self::default() }
+    }
+
+    /// In the place of what was there before, as the audit tells it.
+    pub(crate) fn instead_of(self, before: &impl serde::Serialize) -> Self {
+        Self { before: Some(json!(before)), ..self }
     }
 }
 

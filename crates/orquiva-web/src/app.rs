@@ -131,7 +131,7 @@ const RETRY_EXPORT: u64 = 5;
 const EXPORTS: usize = 8;
 
 /// An export, for as long as it runs on this node.
-pub(crate) struct Exporting(App, CompanyId);
+pub struct Exporting(App, CompanyId);
 
 impl Drop for Exporting {
     fn drop(&mut self) {

@@ -1,6 +1,7 @@
 //! Who calls: the access token (RFC 6750, RFC 9449), the scopes that it carries, from where it may come, and the
 //! rate that its company may go.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
@@ -15,8 +16,9 @@ use orquiva_core::{Code, Plan, Scope, Scopes, dpop};
 use crate::address;
 use crate::app::App;
 use crate::feed::Pass;
-use crate::insider::{Insider, Note};
+use crate::insider::Insider;
 use crate::limits::Verdict;
+use crate::note::Note;
 use crate::problem::Problem;
 use crate::tokens::Grant;
 
@@ -28,17 +30,33 @@ pub(crate) struct Caller {
     pub(crate) scopes: Scopes,
     /// What the audit is told of what they do.
     pub(crate) note: Option<Arc<Note>>,
+    /// From where they write; of who only reads it is not asked.
+    from: Option<IpAddr>,
     scheme: Scheme,
 }
 
 impl From<Insider> for Caller {
     fn from(insider: Insider) -> Self {
         let Insider { company, actor, scopes, note } = insider;
-        Self { company, actor, scopes, note: note.map(Arc::new), scheme: Scheme::Bearer }
+        Self { company, actor, scopes, note: note.map(Arc::new), from: None, scheme: Scheme::Bearer }
     }
 }
 
 impl Caller {
+    /// The same caller, of whose doing the audit is told; whoever is in the console has said more of it already.
+    pub(crate) fn tells(&self, action: &str, target: impl ToString) -> Self {
+        let note = || {
+            Arc::new(Note {
+                actor_name: String::new(),
+                address: self.from.map(|from| from.to_string()),
+                action: action.to_owned(),
+                target: target.to_string(),
+                before: None,
+            })
+        };
+        Self { note: Some(self.note.clone().unwrap_or_else(note)), ..self.clone() }
+    }
+
     /// Whether the caller holds `scope`.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.has(scope)
@@ -106,7 +124,11 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
         true => {
             let scheme = if grant.bound_to.is_some() { Scheme::Dpop } else { Scheme::Bearer };
             let actor = Actor::Client { id: client };
-            request.extensions_mut().insert(Caller { company, actor, scopes, note: None, scheme });
+            let from = match request.method().is_safe() {
+                true => None,
+                false => address::of(&app.trusted_proxies, request.extensions(), request.headers()),
+            };
+            request.extensions_mut().insert(Caller { company, actor, scopes, note: None, from, scheme });
             next.run(request).await
         }
         false => over_the_rate(verdict).into_response(),

@@ -60,6 +60,12 @@ impl From<StoreError> for Refused {
     }
 }
 
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(Arc::new(problem))
+    }
+}
+
 impl From<Code> for Refused {
     fn from(code: Code) -> Self {
         Self(Arc::new(code.into()))

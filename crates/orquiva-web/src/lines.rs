@@ -11,33 +11,37 @@ use orquiva_store::StoreError;
 use tokio::sync::mpsc;
 
 /// How long an answer may take.
-pub(crate) struct Patience {
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
     /// A part that is not taken within this time is the last.
-    pub(crate) part: Duration,
+    pub part: Duration,
     /// The whole.
-    pub(crate) whole: Duration,
+    pub whole: Duration,
 }
 
 /// Why an answer ended too early.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BrokenOff {
+pub enum BrokenOff {
+    /// Nobody reads it any more.
     #[error("its reader went away")]
     Gone,
+    /// Its patience ended.
     #[error("its reader was too slow")]
     Slow,
+    /// What it was made of could not be read.
     #[error("its source failed")]
     Source(#[from] StoreError),
 }
 
 /// Takes the parts of an answer, one after the other.
-pub(crate) struct Parts {
+pub struct Parts {
     sender: mpsc::Sender<Option<Bytes>>,
     patience: Duration,
 }
 
 impl Parts {
     /// Hands on the next part once the last one was taken.
-    pub(crate) async fn put(&self, part: impl Into<Bytes>) -> Result<(), BrokenOff> {
+    pub async fn put(&self, part: impl Into<Bytes>) -> Result<(), BrokenOff> {
         self.send(Some(part.into())).await
     }
 
@@ -49,10 +53,10 @@ impl Parts {
 
 /// The body of an answer in parts. It ends well only if its maker was done: one that broke off breaks off the
 /// transfer, so that nobody takes a part for the whole.
-pub(crate) struct Lines(mpsc::Receiver<Option<Bytes>>);
+pub struct Lines(mpsc::Receiver<Option<Bytes>>);
 
 /// Starts `make` and gives the body of what it puts. What it holds is let go when it is done or the patience ends.
-pub(crate) fn stream<R>(patience: Patience, make: impl FnOnce(Parts) -> R + Send + 'static) -> Lines
+pub fn stream<R>(patience: Patience, make: impl FnOnce(Parts) -> R + Send + 'static) -> Lines
 where
     R: Future<Output = Result<Parts, BrokenOff>> + Send,
 {

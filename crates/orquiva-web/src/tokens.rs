@@ -129,6 +129,11 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Under which secrets are sealed and hashed.
+    pub(crate) fn master(&self) -> &Arc<MasterKey> {
+        &self.master
+    }
+
     /// Loads the signing keys, and makes the first one.
     pub async fn open(
         store: Arc<Store>,

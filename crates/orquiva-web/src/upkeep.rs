@@ -1,4 +1,5 @@
-//! What a node does of itself every few seconds: writes down what was counted, and forgets what is kept for a time.
+//! What a node does of itself every few seconds: writes down what was counted, puts entries of the audit into their
+//! places, and forgets what is kept for a time.
 
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ impl Tokens {
             };
             if let Err(cause) = self.write_down(stopped).await {
                 tracing::warn!(%cause, "the use of clients could not be written down; it is kept for the next time");
+            }
+            if let Err(cause) = crate::chain::put(&self.store, self.master()).await {
+                tracing::warn!(%cause, "entries of the audit wait for their places in the chain until the next time");
             }
             if stopped {
                 return;

@@ -131,6 +131,6 @@ impl App {
         let body = self.key.open(&kept.body, &once.place()).map_err(Problem::internal)?;
         let body = String::from_utf8(body.to_vec()).map_err(Problem::internal)?;
         let idempotency::Answer { status, location, etag, .. } = kept;
-        Ok(Answer { status, location, etag, body, replayed: true, dry_run: false })
+        Ok(Answer { status, location, etag, body, replayed: true, ..Answer::default() })
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Subcommand, ValueEnum};
 use orquiva_core::id::CompanyId;
 use orquiva_core::{Company, Plan};
-use orquiva_store::{StoreError, company};
+use orquiva_store::{StoreError, Tx, audit, company};
 use serde_json::{Value, json};
 
 use crate::wiring::Base;
@@ -94,16 +94,26 @@ pub async fn create_company(base: &Base, name: &str, plan: Plan) -> anyhow::Resu
         suspended_at: None,
     };
     let stored = new.clone();
-    let write = move |tx| async move { company::create(&tx, &stored).await };
+    let entry =
+        audit::Entry { after: Some(json!(new).to_string()), ..entry(base, "company.created", new.id) };
+    let write = move |tx: Tx| async move {
+        company::create(&tx, &stored).await?;
+        audit::add(&tx, stored.id, &entry).await
+    };
     base.store.write::<_, StoreError, _, _>(new.id, write).await?;
     Ok(new)
 }
 
 /// Sets whether only `/v1/departments` creates departments.
 pub async fn close_departments(base: &Base, id: CompanyId, closed: bool) -> anyhow::Result<Company> {
-    let updated = base.store.write::<_, StoreError, _, _>(id, move |tx| async move {
+    let entry = entry(base, "company.updated", id);
+    let updated = base.store.write::<_, StoreError, _, _>(id, move |tx: Tx| async move {
+        let before = company::get(&tx, id).await?;
         company::close_departments(&tx, id, closed).await?;
-        company::get(&tx, id).await
+        let after = Company { closed_departments: closed, ..before.clone() };
+        let (before, now) = (Some(json!(before).to_string()), Some(json!(after).to_string()));
+        audit::add(&tx, id, &audit::Entry { before, after: now, ..entry }).await?;
+        Ok(after)
     });
     updated.await.map_err(|error| named(error, &format!("there is no company {id}")))
 }
@@ -111,7 +121,11 @@ pub async fn close_departments(base: &Base, id: CompanyId, closed: bool) -> anyh
 /// Suspends a company: its clients get no tokens, and within a second its live ones end. Or lets it in again.
 pub async fn suspend_company(base: &Base, id: CompanyId, suspended: bool) -> anyhow::Result<()> {
     let since = suspended.then(|| base.clock.now());
-    let write = move |tx| async move { company::suspend(&tx, id, since).await };
+    let entry = entry(base, if suspended { "company.suspended" } else { "company.resumed" }, id);
+    let write = move |tx: Tx| async move {
+        company::suspend(&tx, id, since).await?;
+        audit::add(&tx, id, &entry).await
+    };
     let done = base.store.write::<_, StoreError, _, _>(id, write).await;
     done.map_err(|error| named(error, &format!("there is no company {id}")))
 }
@@ -152,6 +166,22 @@ pub async fn company_command(base: &Base, command: CompanyCommand, as_json: bool
         }
     }
     Ok(())
+}
+
+/// What the audit of a company is told of something that the operator does.
+fn entry(base: &Base, action: &str, target: impl ToString) -> audit::Entry {
+    audit::Entry {
+        id: base.mint.next(),
+        at: base.clock.now(),
+        actor_type: "system",
+        actor_id: None,
+        actor_name: "operator".to_owned(),
+        address: None,
+        action: action.to_owned(),
+        target: target.to_string(),
+        before: None,
+        after: None,
+    }
 }
 
 fn company_id_of(text: &str) -> anyhow::Result<CompanyId> {

@@ -35,6 +35,7 @@ pub(super) async fn create(
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
     let new = NewCustomField::parse(&body.json).map_err(Problem::fields)?;
+    let caller = caller.tells("custom_field.created", &new.slug);
     app.write(&caller, body.terms, move |tx, pen| async move {
         let created = custom_fields::create(&tx, &pen, new).await?;
         let place = format!("/v1/custom-fields/{}", created.shape.slug);
@@ -112,10 +113,11 @@ pub(super) async fn change(
     caller.must(Scope::EmployeesWrite)?;
     params.finish()?;
     let (slug, patch, owner) = (plain(slug), body.json, caller.clone());
+    let caller = caller.tells("custom_field.updated", &slug);
     app.write(&caller, body.terms, move |tx, pen| async move {
-        may_touch(&tx, &owner, &slug).await?;
+        let before = may_touch(&tx, &owner, &slug).await?;
         let changed = custom_fields::change(&tx, &pen, &slug, &patch, expected.by(CustomField::etag)).await?;
-        Ok(Answer::shown(changed.etag(), &changed))
+        Ok(Answer::shown(changed.etag(), &changed).instead_of(&before))
     })
     .await
 }
@@ -142,23 +144,25 @@ pub(super) async fn delete(
     let force = params.take("force", flag);
     params.finish()?;
     let (slug, owner) = (plain(slug), caller.clone());
+    let caller = caller.tells("custom_field.deleted", &slug);
     app.write(&caller, terms, move |tx, pen| async move {
-        may_touch(&tx, &owner, &slug).await?;
+        let before = may_touch(&tx, &owner, &slug).await?;
         custom_fields::remove(&tx, &pen, &slug, force.unwrap_or_default(), expected.by(CustomField::etag))
             .await?;
-        Ok(Answer::nothing())
+        Ok(Answer::nothing().instead_of(&before))
     })
     .await
 }
 
 /// Refuses who may not both see and write what is sensitive a change of a field that is, and its removal: they could
 /// show its values, tell which there are, or take them away.
-async fn may_touch(tx: &Tx, caller: &Caller, slug: &str) -> Result<(), Problem> {
-    if custom_field::hold(tx, caller.company, slug).await?.shape.sensitive {
+async fn may_touch(tx: &Tx, caller: &Caller, slug: &str) -> Result<CustomField, Problem> {
+    let field = custom_field::hold(tx, caller.company, slug).await?;
+    if field.shape.sensitive {
         caller.must(Scope::EmployeesSensitiveRead)?;
         caller.must(Scope::EmployeesSensitiveWrite)?;
     }
-    Ok(())
+    Ok(field)
 }
 
 /// A slug as a database can look for it: a text with a NUL names no field.

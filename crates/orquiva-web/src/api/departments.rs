@@ -37,7 +37,7 @@ pub(super) async fn create(
     caller.must(Scope::DepartmentsWrite)?;
     params.finish()?;
     let new = NewDepartment::parse(&body.json).map_err(Problem::fields)?;
-    app.write(&caller, body.terms, move |tx, pen| async move {
+    app.write(&caller.tells("department.created", ""), body.terms, move |tx, pen| async move {
         let created = departments::create(&tx, &pen, new).await?;
         let place = format!("/v1/departments/{}", created.id);
         Ok(Answer::created(place, Some(created.etag()), to_json(&created)))
@@ -120,9 +120,10 @@ pub(super) async fn change(
     caller.must(Scope::DepartmentsWrite)?;
     params.finish()?;
     let (id, patch) = (known(&id)?, body.json);
-    app.write(&caller, body.terms, move |tx, pen| async move {
+    app.write(&caller.tells("department.updated", id), body.terms, move |tx, pen| async move {
+        let before = department::get(&tx, pen.company, id).await?;
         let changed = departments::change(&tx, &pen, id, &patch, expected.by(Department::etag)).await?;
-        Ok(Answer::shown(changed.etag(), &changed))
+        Ok(Answer::shown(changed.etag(), &changed).instead_of(&before))
     })
     .await
 }
@@ -149,9 +150,10 @@ pub(super) async fn delete(
     let replacement = params.take("replaceWith", dep);
     params.finish()?;
     let id = known(&id)?;
-    app.write(&caller, terms, move |tx, pen| async move {
+    app.write(&caller.tells("department.deleted", id), terms, move |tx, pen| async move {
+        let before = department::get(&tx, pen.company, id).await?;
         departments::remove(&tx, &pen, id, replacement, expected.by(Department::etag)).await?;
-        Ok(Answer::nothing())
+        Ok(Answer::nothing().instead_of(&before))
     })
     .await
 }

@@ -52,7 +52,7 @@ pub(super) async fn create(
         caller.must(Scope::EmployeesSensitiveRead)?;
     }
     let own = app.clone();
-    app.write(&caller, body.terms, move |tx, pen| async move {
+    app.write(&caller.tells("webhook.created", ""), body.terms, move |tx, pen| async move {
         has_room(&tx, &pen).await?;
         let lane = Lane { company: pen.company, webhook: pen.mint.next() };
         let (secret, sealed) = new_secret(&own, lane);
@@ -158,7 +158,7 @@ pub(super) async fn change(
         false => 0,
     };
     let (own, owner) = (app.clone(), caller.clone());
-    app.write(&caller, body.terms, move |tx, pen| async move {
+    app.write(&caller.tells("webhook.updated", id), body.terms, move |tx, pen| async move {
         let before = webhook::hold(&tx, pen.company, id).await?;
         expected.must_hold(&before.etag())?;
         let shape = NewWebhook::patched(&before.shape, &patch, &own.reach);
@@ -171,7 +171,7 @@ pub(super) async fn change(
         if (before.shape.status, after.shape.status) == (Status::Disabled, Status::Enabled) {
             shown["failedDeliveries"] = json!(failed);
         }
-        Ok(Answer::shown(after.etag(), &shown))
+        Ok(Answer::shown(after.etag(), &shown).instead_of(&before))
     })
     .await
 }
@@ -196,7 +196,7 @@ pub(super) async fn delete(
     caller.must(Scope::WebhooksManage)?;
     params.finish()?;
     let id = known(&id)?;
-    app.write(&caller, terms, move |tx, pen| async move {
+    app.write(&caller.tells("webhook.deleted", id), terms, move |tx, pen| async move {
         let before = webhook::get(&tx, pen.company, id).await?;
         expected.must_hold(&before.etag())?;
         webhook::delete(&tx, pen.company, id).await?;
@@ -206,7 +206,7 @@ pub(super) async fn delete(
             delivery::PIECE.. => lane::leave(&tx, lane, pen.now).await?, // there may be many more
             _ => lane::delete(&tx, lane).await?,
         }
-        Ok(Answer::nothing())
+        Ok(Answer::nothing().instead_of(&before))
     })
     .await
 }

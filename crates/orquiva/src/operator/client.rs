@@ -9,10 +9,10 @@ use orquiva_core::jws::KeySet;
 use orquiva_core::network::{Network, Networks};
 use orquiva_core::{Date, Scope, Scopes, Secret, Timestamp};
 use orquiva_store::client::{self, Client, Terms};
-use orquiva_store::{StoreError, company};
+use orquiva_store::{StoreError, Tx, audit, company};
 use serde_json::{Value, json};
 
-use super::{answer, company_id_of, named};
+use super::{answer, company_id_of, entry, named};
 use crate::wiring::Base;
 
 /// `orquiva client …`
@@ -165,9 +165,11 @@ pub async fn create_client_under(
         revoked_at: None,
     };
     let id = new.id;
-    let created = base.store.write::<_, StoreError, _, _>(company, move |tx| async move {
+    let entry = audit::Entry { after: told(&new.terms), ..entry(base, "client.created", id) };
+    let created = base.store.write::<_, StoreError, _, _>(company, move |tx: Tx| async move {
         company::get(&tx, company).await?;
-        client::create(&tx, &new).await
+        client::create(&tx, &new).await?;
+        audit::add(&tx, company, &entry).await
     });
     created.await.map_err(|error| named(error, &format!("there is no company {company}")))?;
     Ok((id, secret))
@@ -179,10 +181,13 @@ pub async fn change_client(
     id: ClientId,
     change: impl FnOnce(&mut Terms) + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
-    let changed = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
+    let entry = entry(base, "client.updated", id);
+    let changed = base.store.write::<_, StoreError, _, _>(None, move |tx: Tx| async move {
         let Client { company, mut terms, .. } = client::find(&tx, id).await?;
+        let before = told(&terms);
         change(&mut terms);
-        client::change(&tx, company, id, &terms).await
+        client::change(&tx, company, id, &terms).await?;
+        audit::add(&tx, company, &audit::Entry { before, after: told(&terms), ..entry }).await
     });
     changed.await.map_err(|error| named(error, &format!("there is no live client {id}")))
 }
@@ -191,9 +196,12 @@ pub async fn change_client(
 pub async fn rotate_client(base: &Base, id: ClientId, overlap: i64) -> anyhow::Result<Secret> {
     let secret = Secret::for_client(base.chance.as_ref());
     let (hash, until) = (base.key.hash(&secret), base.clock.now().plus(overlap));
-    let rotated = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
+    let after = Some(json!({ "previousSecretUntil": until }).to_string());
+    let entry = audit::Entry { after, ..entry(base, "client.rotated", id) };
+    let rotated = base.store.write::<_, StoreError, _, _>(None, move |tx: Tx| async move {
         let company = client::find(&tx, id).await?.company;
-        client::rotate(&tx, company, id, &hash, until).await
+        client::rotate(&tx, company, id, &hash, until).await?;
+        audit::add(&tx, company, &entry).await
     });
     rotated
         .await
@@ -204,9 +212,11 @@ pub async fn rotate_client(base: &Base, id: ClientId, overlap: i64) -> anyhow::R
 /// Ends a client for good.
 pub async fn revoke_client(base: &Base, id: ClientId) -> anyhow::Result<()> {
     let now = base.clock.now();
-    let revoked = base.store.write::<_, StoreError, _, _>(None, move |tx| async move {
-        let company = client::find(&tx, id).await?.company;
-        client::revoke(&tx, company, id, now).await
+    let entry = entry(base, "client.revoked", id);
+    let revoked = base.store.write::<_, StoreError, _, _>(None, move |tx: Tx| async move {
+        let Client { company, terms, .. } = client::find(&tx, id).await?;
+        client::revoke(&tx, company, id, now).await?;
+        audit::add(&tx, company, &audit::Entry { before: told(&terms), ..entry }).await
     });
     revoked.await.map_err(|error| named(error, &format!("there is no client {id}")))
 }
@@ -260,6 +270,16 @@ pub async fn client_command(base: &Base, command: ClientCommand, as_json: bool) 
         }
     }
     Ok(())
+}
+
+/// What the audit tells of a client's terms.
+fn told(terms: &Terms) -> Option<String> {
+    let told = json!({
+        "name": terms.name, "scopes": terms.scopes, "expiresAt": terms.expires_at, "allowedIps": terms.allowed_ips,
+        "share": terms.share, "dpopRequired": terms.dpop_required,
+        "keys": terms.keys.as_ref().map(KeySet::thumbprints).unwrap_or_default(),
+    });
+    Some(told.to_string())
 }
 
 fn client_id_of(text: &str) -> anyhow::Result<ClientId> {

@@ -323,7 +323,9 @@ async fn what_is_done_is_in_the_audit_and_no_secret_is() {
             )
             .await;
         let (company, ana) = company_and_user(&orq, "ana@acme.test").await;
-        let entries = audit::list(&orq.base.store.read().await.unwrap(), company, None, 10).await.unwrap();
+        let entries =
+            audit::list(&orq.base.store.read().await.unwrap(), company, &audit::Filter::default(), 10).await;
+        let entries: Vec<_> = entries.unwrap().into_iter().map(|placed| placed.entry).collect();
         let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
         assert_eq!(actions, ["client.updated", "client.created", "session.created", "company.created"]);
         assert!(

@@ -10,6 +10,7 @@ mod browser;
 mod clients;
 mod clock;
 mod console;
+mod console_audit;
 mod console_factors;
 mod console_people;
 mod console_webhooks;

@@ -26,6 +26,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Statements over companies' rows that belong to no company: whose they are, and why they may.
 const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
+    ("chain.rs", "is_waited_for", "every node serves all companies"),
+    ("chain.rs", "waiting", "every node serves all companies"),
     ("client.rs", "find", "the token endpoint and the operator know only the client's id"),
     ("event.rs", "ends", "one statement for all companies that someone listens to"),
     ("event.rs", "oldest", "housekeeping"),
