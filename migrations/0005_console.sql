@@ -65,6 +65,20 @@ create index audit_actor on audit_entry (company_id, actor_id, id);
 create index audit_action on audit_entry (company_id, action, id);
 create index audit_target on audit_entry (company_id, target, id);
 
+-- How deliveries came out, minute by minute: counted in memory by each node, added up here. `retried` are attempts that
+-- another one follows; `millis` is what all attempts took together, `slowest` the longest one.
+create table delivery_minute (
+    company_id text not null,
+    minute bigint not null,
+    delivered bigint not null,
+    retried bigint not null,
+    failed bigint not null,
+    millis bigint not null,
+    slowest bigint not null,
+    primary key (company_id, minute)
+) {clustered};
+create index delivery_minute_age on delivery_minute (minute);
+
 -- Where the chain of a company's audit ends. `tag` is keyed: without the master key nobody can write another end.
 create table audit_log (
     company_id text not null primary key,

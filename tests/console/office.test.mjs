@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { look, open, signUp, startBrowser, startOrquiva } from './harness.mjs';
+import { look, open, signUp, startBrowser, startOrquiva, startReceiver } from './harness.mjs';
 
 const TEXTS = {
   es: { check: 'Comprobar la cadena', holds: /La cadena se cumple/, created: 'Cliente de API creado', filter: 'Filtrar', nothing: 'No hay ninguna entrada así' },
@@ -79,5 +79,48 @@ for (const language of ['es', 'en']) {
     await page.click(`text=${texts.filter}`);
     assert.match(await page.textContent('.empty'), new RegExp(texts.nothing));
     await look(page, 'audit-empty');
+  });
+}
+
+for (const language of ['es', 'en']) {
+  test(`usage shows what programs did, to the mouse, the keyboard and in tables (${language})`, async (t) => {
+    const orquiva = await startOrquiva(t);
+    const receiver = await startReceiver(t);
+    const page = await open(await startBrowser(t), orquiva, language, { acceptDownloads: true });
+    await signUp(page);
+    await page.goto('/admin/usage');
+    await page.waitForSelector('.nothing');
+    await look(page, 'usage-empty');
+
+    const program = await client(orquiva, company(orquiva));
+    await program.call('POST', '/v1/webhooks', { url: receiver.url, events: ['*'] });
+    for (let number = 0; number < 20; number++) {
+      await program.call('POST', '/v1/employees', { fullName: `Ana ${number}`, email: `ana${number}@acme.test` });
+    }
+    for (let number = 0; number < 90; number++) await program.call('GET', '/v1/employees/nobody');
+    // Counts come a few seconds later.
+    await page.goto('/admin/usage?range=hour');
+    for (let tries = 0; tries < 40 && (await page.locator('.plot').count()) < 4; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await page.reload();
+    }
+    assert.equal(await page.locator('.plot').count(), 4);
+    await look(page, 'usage');
+    await page.hover('[data-plot=rate] .hit >> nth=2');
+    assert.match(await page.textContent('[data-reading=rate]'), /: 0 /);
+    await page.focus('[data-plot=deliveries] .hit[tabindex="0"]');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Home');
+    assert.match(await page.textContent('[data-reading=deliveries]'), /: 0 /);
+    assert.equal(await page.locator('[data-plot=deliveries] .hit[tabindex="0"]').count(), 1);
+    const { name, text } = await download(page, 'section:has(#requests) >> text=CSV');
+    assert.match(name, /^requests-hour-.*\.csv$/);
+    const numbers = text.trim().split('\r\n').slice(1).map((line) => Number(line.split(',')[1]));
+    assert.equal(numbers.reduce((sum, one) => sum + one), 111);
+    await page.click('tbody a >> nth=0');
+    await page.waitForURL(`**client=${program.id}`);
+    await page.click('.ranges a >> nth=3');
+    await page.waitForURL(`**range=month&client=${program.id}`);
+    await look(page, 'usage-month');
   });
 }

@@ -172,3 +172,23 @@ for (const field of document.querySelectorAll("[data-suggest]")) {
     }
   });
 }
+// Charts: what is pointed at, or reached with the arrow keys, is said below.
+function read(hit) {
+  const reading = document.querySelector(`[data-reading="${hit.ownerSVGElement.dataset.plot}"]`);
+  if (reading) reading.textContent = hit.querySelector("title").textContent;
+}
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => event.target.matches?.(".hit") && read(event.target));
+}
+document.addEventListener("keydown", (event) => {
+  const hit = event.target;
+  if (!hit.matches?.(".hit")) return;
+  const all = [...hit.ownerSVGElement.querySelectorAll(".hit")];
+  const at = all.indexOf(hit);
+  const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: all.length - 1 }[event.key];
+  if (next === undefined || !all[next]) return;
+  event.preventDefault();
+  hit.tabIndex = -1;
+  all[next].tabIndex = 0;
+  all[next].focus();
+});

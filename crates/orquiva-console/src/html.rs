@@ -10,7 +10,7 @@ use crate::page::Page;
 use crate::show::{Moment, date, number};
 
 /// HTML that is right as it is: whatever was put into it has been escaped.
-pub(crate) struct Html(String);
+pub(crate) struct Html(pub(crate) String);
 
 impl std::fmt::Display for Html {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,7 +21,7 @@ impl std::fmt::Display for Html {
 impl HtmlSafe for Html {}
 
 /// Escapes what stands in HTML, also in an attribute.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

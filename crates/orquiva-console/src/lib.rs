@@ -36,6 +36,7 @@ mod sign_up;
 mod stop;
 mod ticket;
 mod told;
+mod usage;
 mod webhooks;
 
 pub use console::{Console, SignUp};
@@ -94,6 +95,8 @@ pub fn pages(console: Console) -> Router {
             "/admin/departments/{id}/delete",
             get(departments::remove::show).post(departments::remove::post),
         )
+        .route("/admin/usage", get(usage::show))
+        .route("/admin/usage/export/{what}", get(usage::export::get))
         .route("/admin/audit", get(audit::list))
         .route("/admin/audit/check", get(audit::check::show).post(audit::check::post))
         .route("/admin/audit/export/{form}", get(audit::export::get))

@@ -16,6 +16,7 @@ pub(crate) enum Here {
     Departments,
     Clients,
     Webhooks,
+    Usage,
     Audit,
 }
 
@@ -70,6 +71,13 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
                 path: "/admin/webhooks",
                 icon: "hook",
                 names: ("Webhooks", "Webhooks"),
+                right: None,
+            },
+            Way {
+                here: Here::Usage,
+                path: "/admin/usage",
+                icon: "chart",
+                names: ("Uso", "Usage"),
                 right: None,
             },
         ],

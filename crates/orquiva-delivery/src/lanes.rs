@@ -57,6 +57,11 @@ impl Lanes {
         tokio::spawn(async move { recorder.run(last).await })
     }
 
+    /// Writes down how deliveries came out.
+    pub(crate) async fn write_counts(&self) -> Result<(), StoreError> {
+        self.shared.recorder.tally.write(&self.parts.store).await
+    }
+
     /// Claims lanes as they fall due and lets each of them run, until `stop`.
     pub(crate) async fn dispatch(self: &Arc<Self>, mut stop: watch::Receiver<bool>, linger: bool) {
         let mut lanes = JoinSet::new();

@@ -20,6 +20,7 @@ mod retention;
 mod router;
 mod run;
 mod slots;
+mod tally;
 mod worker;
 
 pub use client::{Client, Reply};

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::parts::{insist, stopped};
+use crate::tally::Tally;
 
 /// How long a lease lasts without a sign of life, in milliseconds: a dead node's lanes are taken over after it.
 pub(crate) const LEASE: i64 = 10_000;
@@ -47,11 +48,13 @@ pub(crate) struct Recorder {
     mint: Arc<Mint>,
     waiting: Mutex<Vec<Handed>>,
     bell: Notify,
+    /// How deliveries came out.
+    pub(crate) tally: Tally,
 }
 
 impl Recorder {
     pub(crate) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, mint: Arc<Mint>) -> Self {
-        Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new() }
+        Self { store, clock, mint, waiting: Mutex::default(), bell: Notify::new(), tally: Tally::default() }
     }
 
     /// Hands over a report. The answer comes when it is recorded: how often someone else has changed what is remembered
@@ -87,12 +90,17 @@ impl Recorder {
         let leases: Vec<_> = reports.iter().map(|report| (report.settled.lane, report.lease)).collect();
         let (clock, mint) = (self.clock.clone(), self.mint.clone());
         let reports = Arc::new(reports);
+        let (settled_at, recorded) = (self.clock.now(), reports.clone());
         let settle = move |tx| async move { settle(&tx, &reports, &mint, clock.as_ref()).await };
         // What is recorded in the end is not sent again, if its lease lasts for so long.
         let held = insist(&self.store, settle).await.unwrap_or_else(|cause| {
             tracing::error!(%cause, "results were not recorded; their deliveries are repeated");
             HashMap::new()
         });
+        for report in recorded.iter().filter(|report| held.contains_key(&(report.settled.lane, report.lease)))
+        {
+            self.tally.count(&report.settled, settled_at);
+        }
         for (lease, reply) in leases.iter().zip(replies) {
             let _stopped_lane_needs_none = reply.send(held.get(lease).copied());
         }

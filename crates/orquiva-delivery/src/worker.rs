@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orquiva_store::{StoreError, event, idempotency, lane};
+use orquiva_store::delivery::tally;
+use orquiva_store::{StoreError, Tx, event, idempotency, lane, usage};
 use tokio::sync::{Notify, watch};
 
 use crate::lanes::Lanes;
@@ -13,6 +14,9 @@ use crate::{replay, retention, router};
 
 /// How often events are looked for that have had their time.
 const SWEEP: Duration = Duration::from_secs(600);
+
+/// How often it is written down how deliveries came out.
+const COUNT: Duration = Duration::from_secs(5);
 
 /// Takes events to their endpoints.
 #[derive(Clone)]
@@ -37,12 +41,14 @@ impl Worker {
             self.keep_replaying(stop.clone()),
             self.keep_house(stop.clone()),
             self.keep_log(stop.clone()),
+            self.keep_counts(stop.clone()),
             self.0.dispatch(stop, true)
         );
         last.send_replace(true);
         if let Err(panic) = recording.await {
             tracing::error!(%panic, "the recorder of deliveries broke down");
         }
+        self.count().await;
     }
 
     /// Does all that is due at this moment, once, and returns when it is recorded: how tests drive the worker.
@@ -51,7 +57,8 @@ impl Worker {
         while self.replay().await? {
             self.0.deliver_due().await?;
         }
-        self.0.deliver_due().await
+        self.0.deliver_due().await?;
+        self.0.write_counts().await
     }
 
     /// Goes on with every replay that is due; returns whether any came further.
@@ -137,12 +144,30 @@ impl Worker {
         }
     }
 
+    /// Writes down how deliveries came out, every few seconds.
+    async fn keep_counts(&self, mut stop: watch::Receiver<bool>) {
+        let never = Notify::new();
+        while !*stop.borrow() {
+            wait(&never, &mut stop, COUNT).await;
+            self.count().await;
+        }
+    }
+
+    async fn count(&self) {
+        if let Err(cause) = self.0.write_counts().await {
+            tracing::warn!(%cause, "how deliveries came out could not be written down; it is kept for the next time");
+        }
+    }
+
     /// Forgets what is kept for a time only.
     async fn keep_house(&self, mut stop: watch::Receiver<bool>) {
         let never = Notify::new();
         while !*stop.borrow() {
-            let before = self.0.parts.clock.now().plus(-idempotency::KEPT);
-            let forget = move |tx| async move { idempotency::forget(&tx, before, 1000).await };
+            let now = self.0.parts.clock.now();
+            let forget = move |tx: Tx| async move {
+                let counts = tally::forget(&tx, now.plus(-usage::KEPT), 1000).await?;
+                Ok(counts.max(idempotency::forget(&tx, now.plus(-idempotency::KEPT), 1000).await?))
+            };
             match self.0.parts.store.write::<_, StoreError, _, _>(None, forget).await {
                 Ok(1000..) => {}
                 Ok(_) => _ = wait(&never, &mut stop, Duration::from_secs(60)).await,

@@ -11,6 +11,7 @@ use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
 
 pub mod log;
+pub mod tally;
 
 /// What the router makes of an event and a subscription that matches.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use orquiva_core::Timestamp;
 use orquiva_core::id::{ClientId, CompanyId};
 
 use crate::sql::sql;
-use crate::{Arg, StoreError, Tx, args};
+use crate::{Arg, Row, StoreError, Tx, args};
 
 /// How long the counts are kept, in milliseconds: 30 days.
 pub const KEPT: i64 = 30 * 86_400_000;
@@ -98,6 +98,76 @@ pub async fn list(
         })
     })
     .await
+}
+
+/// What happened in a part of the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// When it began.
+    pub start: Timestamp,
+    /// Requests, whatever came of them.
+    pub requests: i64,
+    /// Those of the minute that had most.
+    pub peak: i64,
+    /// Those that were over a limit.
+    pub refused: i64,
+    /// Those that failed otherwise.
+    pub errors: i64,
+}
+
+/// What a company did from `from` on, before `to`, in parts of `width` milliseconds; of one client, if one is named. Parts
+/// in which nothing happened are not there.
+pub async fn spans(
+    tx: &Tx,
+    company: CompanyId,
+    client: Option<ClientId>,
+    (from, to): (Timestamp, Timestamp),
+    width: i64,
+) -> Result<Vec<Span>, StoreError> {
+    let all = sql!(
+        "select start, cast(sum(requests) as bigint), cast(max(requests) as bigint), cast(sum(refused) as bigint),
+                cast(sum(errors) as bigint)
+           from (select minute - (minute - $2) % $4 as start, sum(requests) as requests, sum(refused) as refused,
+                        sum(errors) as errors
+                   from usage_minute where company_id = $1 and minute >= $2 and minute < $3 group by minute) minutes
+          group by start order by start"
+    );
+    let of_one = sql!(
+        "select minute - (minute - $2) % $4 as start, cast(sum(requests) as bigint), max(requests),
+                cast(sum(refused) as bigint), cast(sum(errors) as bigint)
+           from usage_minute where company_id = $1 and client_id = $5 and minute >= $2 and minute < $3
+          group by start order by start"
+    );
+    let mut args = args![company, from, to, width].to_vec();
+    args.extend(client.map(Arg::from));
+    tx.all(if client.is_some() { of_one } else { all }, &args, |row| {
+        Ok(Span {
+            start: row.time(0)?,
+            requests: row.int(1)?,
+            peak: row.int(2)?,
+            refused: row.int(3)?,
+            errors: row.int(4)?,
+        })
+    })
+    .await
+}
+
+/// What each client of a company did from `from` on: all of it as one span each.
+pub async fn totals(
+    tx: &Tx,
+    company: CompanyId,
+    from: Timestamp,
+) -> Result<HashMap<ClientId, Span>, StoreError> {
+    let sql = sql!(
+        "select client_id, cast(sum(requests) as bigint), max(requests), cast(sum(refused) as bigint),
+                cast(sum(errors) as bigint)
+           from usage_minute where company_id = $1 and minute >= $2 group by client_id"
+    );
+    let read = |row: &Row<'_>| {
+        let (requests, peak, refused, errors) = (row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?);
+        Ok((row.id(0)?, Span { start: from, requests, peak, refused, errors }))
+    };
+    Ok(tx.all(sql, args![company, from], read).await?.into_iter().collect())
 }
 
 /// How many requests each client of a company made from `from` on.

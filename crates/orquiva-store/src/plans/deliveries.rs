@@ -122,8 +122,8 @@ async fn an_ordered_lane_whose_head_waits_is_not_read_behind_it() {
             .await
             .expect("deliveries");
         let tx = store.read().await.expect("a connection");
-        let due = delivery::due(&tx, lane, Timestamp::from_millis(0), 64).await.expect("an answer");
-        assert!(due.is_empty());
+        let due = delivery::due(&tx, lane, Timestamp::from_millis(0), (64, 0), None).await.expect("an answer");
+        assert!(due.due.is_empty());
         let steps = plan(&tx).await.join("\n");
         let bounded = match &tx.0 {
             TxEngine::Sqlite(_) => steps.contains("delivery_placed (company_id=? AND webhook_id=? AND place>? AND place<?)"),

@@ -267,8 +267,8 @@ async fn the_history_names_the_client_or_the_member_and_keeps_what_is_protected(
         assert!(hidden.says("(protegido)") && !hidden.says("1990") && !hidden.says("1991"));
 
         let tx = orq.base.store.read().await.unwrap();
-        for entry in audit::list(&tx, company, None, 100).await.unwrap() {
-            for told in [entry.before, entry.after].into_iter().flatten() {
+        for entry in audit::list(&tx, company, &audit::Filter::default(), 100).await.unwrap() {
+            for told in [entry.entry.before, entry.entry.after].into_iter().flatten() {
                 assert!(!told.contains("1990") && !told.contains("12345678Z"), "{told}");
             }
         }

@@ -163,8 +163,11 @@ async fn it_is_changed_paused_rotated_and_removed_and_no_stale_form_counts() {
         assert_eq!(ana.get(&at("")).await.status, 404);
 
         let (company, _) = company_and_user(&orq, "ana@acme.test").await;
-        let entries = audit::list(&orq.base.store.read().await.unwrap(), company, None, 20).await.unwrap();
-        let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).take(7).collect();
+        let entries =
+            audit::list(&orq.base.store.read().await.unwrap(), company, &audit::Filter::default(), 20)
+                .await
+                .unwrap();
+        let actions: Vec<_> = entries.iter().map(|entry| entry.entry.action.as_str()).take(7).collect();
         let expected = [
             "webhook.deleted",
             "webhook.rotated",
@@ -176,7 +179,7 @@ async fn it_is_changed_paused_rotated_and_removed_and_no_stale_form_counts() {
         ];
         assert_eq!(actions, expected);
         let all = format!("{entries:?}");
-        assert!(entries.iter().take(7).all(|entry| entry.target == id) && all.contains("Uno"));
+        assert!(entries.iter().take(7).all(|entry| entry.entry.target == id) && all.contains("Uno"));
         assert!(!all.contains(&secret) && !all.contains(other));
     })
     .await;

@@ -40,11 +40,11 @@ pub(crate) struct Orquiva {
     pub(crate) base: Base,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) feed: Arc<Feed>,
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// Where a product keeps its data.
-enum Database {
+pub(crate) enum Database {
     File(tempfile::TempDir),
     Server(String),
 }
@@ -162,25 +162,6 @@ impl Orquiva {
     pub(crate) async fn another_scheduler(&self) -> Scheduler {
         let base = base(&self.database, self.clock.clone(), 3).await;
         base.node(PUBLIC.to_owned(), true).await.unwrap().scheduler
-    }
-
-    /// Does something in the database that nothing of ours would do.
-    pub(crate) async fn tamper(&self, sql: &str) {
-        match &self.database {
-            Database::File(folder) => {
-                let file = rusqlite::Connection::open(folder.path().join("orquiva.db")).unwrap();
-                file.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-                file.execute_batch(sql).unwrap();
-            }
-            Database::Server(url) => {
-                let (client, connection) =
-                    tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("PostgreSQL is up");
-                let driver = tokio::spawn(connection);
-                client.batch_execute(sql).await.unwrap();
-                drop(client);
-                driver.await.unwrap().unwrap();
-            }
-        }
     }
 
     /// A company on Enterprise with a client that may do everything, and its token.

@@ -40,6 +40,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("log.rs", "companies", "housekeeping"),
     ("member.rs", "companies", "whoever signs in chooses among their companies"),
     ("progress.rs", "due", "the worker serves all companies"),
+    ("tally.rs", "forget", "housekeeping"),
     ("token.rs", "revoked", "a node remembers the revoked tokens of all companies"),
     ("token.rs", "forget", "housekeeping"),
     ("usage.rs", "forget", "housekeeping"),
