@@ -1,5 +1,6 @@
 // The people of a company: hired, found, changed, let go, taken on again, deleted; and the departments that they are in.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { look, open, signUp, startBrowser, startOrquiva } from './harness.mjs';
 
@@ -35,6 +36,8 @@ for (const language of ['es', 'en']) {
 
     await page.goto('/admin/employees');
     await look(page, 'people-empty');
+    await page.goto('/admin/employees/chart');
+    await look(page, 'chart-empty');
     await page.goto('/admin/employees/new');
     await page.fill('[name=firstName]', 'Ana');
     await page.fill('[name=email]', 'no es un correo');
@@ -52,6 +55,14 @@ for (const language of ['es', 'en']) {
     await page.goto('/admin/employees');
     assert.equal(await page.locator('tbody tr').count(), 3);
     await look(page, 'people');
+    const [sheet] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
+    const lines = readFileSync(await sheet.path(), 'utf8').trim().split('\r\n');
+    assert.equal(lines.length, 4, 'a head and three people');
+    await page.goto('/admin/employees/chart');
+    assert.equal(await page.locator('.chart rect').count(), 2);
+    await look(page, 'chart');
+    const [picture] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
+    assert.match(readFileSync(await picture.path(), 'utf8'), /^<svg .*Ana Ruiz Gómez.*<\/svg>$/s);
     await page.goto('/admin/employees?q=nobody');
     await look(page, 'people-none');
 

@@ -20,6 +20,13 @@ impl std::fmt::Display for Html {
 
 impl HtmlSafe for Html {}
 
+impl Html {
+    /// What a page has made by itself; it has escaped what it put into it.
+    pub(crate) fn made(html: String) -> Self {
+        Self(html)
+    }
+}
+
 /// Escapes what stands in HTML, also in an attribute.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

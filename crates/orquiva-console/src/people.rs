@@ -1,8 +1,10 @@
 //! `/admin/employees`: the people of the company.
 
 pub(crate) mod change;
+pub(crate) mod chart;
 mod draft;
 pub(crate) mod employment;
+pub(crate) mod export;
 pub(crate) mod find;
 pub(crate) mod hire;
 mod history;
@@ -152,6 +154,7 @@ struct ListPage {
     statuses: &'static [words::Choice],
     faults: Faults,
     next: String,
+    export: String,
     may: bool,
 }
 
@@ -186,6 +189,7 @@ pub(crate) async fn list(
         rows,
         faults,
         next: next.unwrap_or_default(),
+        export: format!("/admin/employees/export.csv?{}", wish.query(&wish.sort)),
         may: member.may(Right::ManagePeople),
         wish,
         page,

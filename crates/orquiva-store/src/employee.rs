@@ -1,5 +1,6 @@
 //! Employees and their references to other systems.
 
+mod chart;
 mod coverage;
 mod list;
 mod word;
@@ -18,6 +19,7 @@ use crate::custom_field;
 use crate::sql::sql;
 use crate::{Arg, Row, StoreError, Tx, args};
 
+pub use chart::{Standing, below, counts, named, tops};
 pub use coverage::{Coverage, coverage};
 pub use list::{Filter, Order, Place, Sort, list};
 

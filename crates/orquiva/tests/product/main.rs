@@ -12,6 +12,7 @@ mod clock;
 mod console;
 mod console_audit;
 mod console_factors;
+mod console_export;
 mod console_people;
 mod console_usage;
 mod console_webhooks;
