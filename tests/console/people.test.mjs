@@ -157,4 +157,47 @@ for (const language of ['es', 'en']) {
     await press(page, 'main form .danger', 'department-deleted');
     assert.deepEqual(await page.locator('tbody td:first-child').allTextContents(), ['Compras', 'Bilbao', 'Ventas']);
   });
+
+  test(`people from a file (${language})`, async (t) => {
+    const orquiva = await startOrquiva(t);
+    const page = await open(await startBrowser(t), orquiva, language);
+    await signUp(page);
+    await page.goto('/admin/employees/import');
+    await look(page, 'import-upload');
+    const rows = ['Nombre;Apellidos;Correo;Departamento;Responsable;Fecha de alta;Sap'];
+    for (let number = 0; number < 1200; number += 1) rows.push(`Núria ${number};Muñoz;n${number}@acme.test;Ventas;n0@acme.test;01/02/2020;${number}`);
+    rows[1] = 'Jefa;Pi;n0@acme.test;Dirección;;;0';
+    rows[4] = 'Sin;Correo;;Ventas;;;3';
+    rows[700] = 'Mal;Día;mal@acme.test;Ventas;;31/02/2020;700';
+    // As an old Excel saves it.
+    await page.setInputFiles('[name=file]', { name: 'gente.csv', mimeType: 'text/csv', buffer: Buffer.from(rows.join('\r\n'), 'latin1') });
+    await page.click('main form .primary');
+    await page.waitForSelector('[name=column-6]');
+    assert.match(await page.textContent('table'), /Núria/);
+    assert.equal(await page.inputValue('[name=column-1]'), 'lastName');
+    assert.equal(await page.inputValue('[name=column-5]'), 'startDate');
+    await page.selectOption('[name=column-6]', 'reference');
+    await page.selectOption('[name=column-2]', '');
+    await page.click('main form .primary');
+    await page.waitForSelector('.bad-box');
+    await look(page, 'import-columns');
+    await page.selectOption('[name=column-2]', 'email');
+    await page.click('main form .primary');
+    await page.waitForSelector('.tiles', { timeout: 60000 });
+    assert.deepEqual(await page.locator('tbody tr td:first-child').allTextContents(), ['5', '701']);
+    await look(page, 'import-checked');
+    await page.click('main form .primary');
+    await page.waitForSelector('progress');
+    await look(page, 'import-running');
+    await page.waitForSelector('form .danger', { timeout: 60000 });
+    await look(page, 'import-done');
+    await page.goto('/admin/employees?q=nuria');
+    assert.equal(await page.locator('tbody tr').count(), 50);
+    await page.goBack();
+    await page.click('form .danger');
+    await page.waitForSelector('.tiles', { timeout: 60000 });
+    await look(page, 'import-undone');
+    await page.goto('/admin/employees');
+    await page.waitForSelector('.empty');
+  });
 }

@@ -51,6 +51,8 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("employee.rehired", "Readmisión", "Rehired"),
     ("employee.rehire_cancelled", "Readmisión cancelada", "Rehire cancelled"),
     ("employee.deleted", "Persona borrada", "Person deleted"),
+    ("import.started", "Importación iniciada", "Import started"),
+    ("import.undone", "Importación deshecha", "Import undone"),
     ("department.created", "Departamento creado", "Department created"),
     ("department.updated", "Departamento cambiado", "Department changed"),
     ("department.deleted", "Departamento borrado", "Department deleted"),

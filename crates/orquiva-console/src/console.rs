@@ -33,6 +33,8 @@ pub struct Inner {
     pub(crate) gate: Gate,
     /// Passwords are compared two at a time at most: each takes a core for a while, and 19 MiB.
     pub(crate) hashing: Semaphore,
+    /// Files are taken two at a time at most.
+    pub(crate) uploads: Semaphore,
 }
 
 impl Deref for Console {
@@ -55,7 +57,14 @@ impl Console {
     /// A console over the parts of the web.
     pub fn new(app: App, sign_up: SignUp) -> Self {
         let inside = Inside::new(app.clone());
-        Self(Arc::new(Inner { app, inside, sign_up, gate: Gate::default(), hashing: Semaphore::new(2) }))
+        Self(Arc::new(Inner {
+            app,
+            inside,
+            sign_up,
+            gate: Gate::default(),
+            hashing: Semaphore::new(2),
+            uploads: Semaphore::new(2),
+        }))
     }
 
     /// Whether browsers reach us over TLS: then cookies are for TLS alone.

@@ -40,8 +40,10 @@ mod usage;
 mod webhooks;
 
 pub use console::{Console, SignUp};
+pub use people::import::work::Importer;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{any, get, post};
 
@@ -76,6 +78,18 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/employees/chart", get(people::chart::show))
         .route("/admin/employees/chart.svg", get(people::chart::download))
         .route("/admin/employees/export.csv", get(people::export::get))
+        .route(
+            "/admin/employees/import",
+            get(people::import::upload::show)
+                .post(people::import::upload::post)
+                .layer(DefaultBodyLimit::max(form::MOST_OF_FILE)),
+        )
+        .route("/admin/employees/import/{id}", get(people::import::show))
+        .route("/admin/employees/import/{id}/check", post(people::import::check))
+        .route("/admin/employees/import/{id}/again", post(people::import::again))
+        .route("/admin/employees/import/{id}/run", post(people::import::run))
+        .route("/admin/employees/import/{id}/undo", post(people::import::undo))
+        .route("/admin/employees/import/{id}/discard", post(people::import::discard))
         .route("/admin/employees/find", get(people::find::show))
         .route("/admin/employees/{id}", get(people::person::show))
         .route("/admin/employees/{id}/change", get(people::change::show).post(people::change::post))

@@ -244,6 +244,7 @@ const SAID: &[(&str, &str, &str)] = &[
         "No se ha cancelado nada: mientras tanto ha cambiado. Así está ahora.",
         "Nothing was cancelled: it has changed in the meantime. This is how it is now.",
     ),
+    ("import-discarded", "Hecho: el archivo ya no está.", "Done: the file is gone."),
     ("department-created", "Departamento creado.", "Department created."),
     ("department-changed", "Departamento guardado.", "Department saved."),
     ("department-deleted", "Departamento borrado.", "Department deleted."),

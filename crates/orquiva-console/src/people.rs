@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod find;
 pub(crate) mod hire;
 mod history;
+pub(crate) mod import;
 mod one;
 pub(crate) mod person;
 pub(crate) mod references;

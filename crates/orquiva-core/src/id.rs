@@ -58,6 +58,8 @@ kinds! {
     SessionKind SessionId "ses";
     /// An invitation to a company's console.
     InvitationKind InvitationId "inv";
+    /// An import of people from a file.
+    ImportKind ImportId "imp";
     /// An entry of the audit.
     AuditKind AuditId "aud";
     /// A lease of a lane.

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
+use orquiva_console::Importer;
 use orquiva_console::SignUp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -70,10 +71,11 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
 pub async fn run(node: Node, sign_up: SignUp, listener: TcpListener, stop: watch::Receiver<bool>) {
     let Node { app, worker, scheduler, tokens } = node;
     let feed = app.feed().clone();
+    let importer = Importer::new(app.clone());
     let router = router(app, sign_up);
     // The worker goes on until the last request is answered, so that nothing waits for the next start.
     let (last, served) = watch::channel(false);
-    let (watching, scheduling) = (stop.clone(), stop.clone());
+    let (watching, scheduling, importing) = (stop.clone(), stop.clone(), stop.clone());
     let web = async {
         orquiva_web::serve(listener, router, stop).await;
         last.send_replace(true);
@@ -84,7 +86,8 @@ pub async fn run(node: Node, sign_up: SignUp, listener: TcpListener, stop: watch
         tokens.watch(watching.clone()),
         tokens.keep(served),
         feed.watch(watching),
-        scheduler.run(scheduling)
+        scheduler.run(scheduling),
+        importer.run(importing)
     );
 }
 

@@ -19,7 +19,7 @@ use crate::sign_in::Asked;
 use crate::stop::Stop;
 
 /// Most people of a picture: whoever is not in it is counted beside their manager.
-const MOST: usize = 300;
+const MOST: usize = 200;
 
 /// Width and height of a box, and the space to the next one on its right and below.
 const BOX: (usize, usize) = (216, 46);

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use orquiva::operator;
 use orquiva::wiring::Base;
+use orquiva_console::Importer;
 use orquiva_core::chance::SeededChance;
 use orquiva_core::id::CompanyId;
 use orquiva_core::seal::MasterKey;
@@ -36,6 +37,7 @@ pub(crate) struct Orquiva {
     pub(crate) router: Router,
     pub(crate) worker: Worker,
     pub(crate) scheduler: Scheduler,
+    pub(crate) importer: Importer,
     pub(crate) clock: Arc<FrozenClock>,
     pub(crate) base: Base,
     pub(crate) tokens: Arc<Tokens>,
@@ -124,11 +126,13 @@ impl Orquiva {
         let base = base(&database, clock.clone(), seed).await;
         let node = base.node(PUBLIC.to_owned(), allow_private).await.unwrap();
         let feed = node.app.feed().clone();
+        let importer = Importer::new(node.app.clone());
         let router = orquiva::wiring::open_router(node.app);
         Self {
             router,
             worker: node.worker,
             scheduler: node.scheduler,
+            importer,
             clock,
             base,
             tokens: node.tokens,
@@ -156,6 +160,12 @@ impl Orquiva {
         let clock = Arc::new(FrozenClock::at(self.clock.now().plus(millis)));
         let base = base(&self.database, clock, 4).await;
         base.node(PUBLIC.to_owned(), true).await.unwrap().worker
+    }
+
+    /// Works at imports on another node over the same database, with the same clock.
+    pub(crate) async fn another_importer(&self) -> Importer {
+        let base = base(&self.database, self.clock.clone(), 4).await;
+        Importer::new(base.node(PUBLIC.to_owned(), true).await.unwrap().app)
     }
 
     /// The scheduler of another node over the same database, with the same clock.
@@ -198,6 +208,7 @@ impl Orquiva {
     /// Does all the work that is due at this moment.
     pub(crate) async fn work(&self) {
         self.scheduler.step().await.unwrap();
+        while self.importer.step().await.unwrap() {}
         self.worker.step().await.unwrap();
     }
 }

@@ -13,6 +13,7 @@ mod console;
 mod console_audit;
 mod console_factors;
 mod console_export;
+mod console_import;
 mod console_people;
 mod console_usage;
 mod console_webhooks;

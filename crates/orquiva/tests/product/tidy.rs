@@ -34,6 +34,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("employee.rs", "due", "the scheduler serves all companies"),
     ("event.rs", "unrouted", "the router serves all companies"),
     ("idempotency.rs", "forget", "housekeeping"),
+    ("import.rs", "claim", "every node works at the imports of all companies"),
     ("lane.rs", "claim", "the worker serves all companies"),
     ("lane.rs", "next_due", "the worker serves all companies"),
     ("lane.rs", "take_back", "the worker serves all companies"),
