@@ -112,3 +112,18 @@ export async function startReceiver(t, status = 204) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { url: `http://127.0.0.1:${server.address().port}/hook`, got };
 }
+
+/** A client of the API for the company that is signed in on this page. */
+export async function apiOf(page, orquiva) {
+  await page.goto('/admin/api-clients/new?first=1');
+  await page.click('main form button.primary');
+  const [client_id, client_secret] = await page.locator('.copy code').allTextContents();
+  const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
+  const { access_token } = await (await fetch(`${orquiva.url}/oauth/token`, { method: 'POST', body })).json();
+  return async (method, path, json) => {
+    const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
+    const answer = await fetch(orquiva.url + path, { method, headers, body: json && JSON.stringify(json) });
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+    return answer.json();
+  };
+}

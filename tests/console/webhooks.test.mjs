@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { look, open, signUp, startBrowser, startOrquiva, startReceiver } from './harness.mjs';
+import { apiOf, look, open, signUp, startBrowser, startOrquiva, startReceiver } from './harness.mjs';
 
 const TEXTS = {
   es: { create: 'Crear el webhook', delivered: 'Entregada', again: 'Enviar de nuevo', pause: 'Pausar', resume: 'Reanudar', rotate: 'Rotar', done: 'Terminada' },
@@ -30,21 +30,6 @@ function runReceiver(t, program, file, code) {
   t.after(() => child.kill('SIGKILL'));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return { child, line: async () => (await lines.next()).value };
-}
-
-/** A client of the API for the company that is signed in on this page. */
-async function apiOf(page, orquiva) {
-  await page.goto('/admin/api-clients/new?first=1');
-  await page.click('main form button.primary');
-  const [client_id, client_secret] = await page.locator('.copy code').allTextContents();
-  const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
-  const { access_token } = await (await fetch(`${orquiva.url}/oauth/token`, { method: 'POST', body })).json();
-  return async (method, path, json) => {
-    const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
-    const answer = await fetch(orquiva.url + path, { method, headers, body: json && JSON.stringify(json) });
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-    return answer.json();
-  };
 }
 
 for (const language of ['es', 'en']) {

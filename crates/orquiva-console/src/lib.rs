@@ -16,6 +16,7 @@ mod clients;
 mod console;
 mod cookie;
 mod departments;
+mod events;
 mod form;
 mod frame;
 mod gate;
@@ -123,12 +124,13 @@ pub fn pages(console: Console) -> Router {
         .with_state(console)
 }
 
-/// The pages of webhooks and of what was delivered to them.
+/// The pages of webhooks, of what was delivered to them, and of events.
 fn hooks() -> Router<Console> {
-    use webhooks::{change, create, delivery, detail, filter, notices, replay, rotate, trial};
+    use webhooks::{change, check, create, delivery, detail, filter, notices, replay, rotate, trial};
     Router::new()
         .route("/admin/webhooks", get(webhooks::list))
         .route("/admin/webhooks/new", get(create::show).post(create::post))
+        .route("/admin/webhooks/check", get(check::show).post(check::post))
         .route("/admin/webhooks/{id}", get(detail::show))
         .route("/admin/webhooks/{id}/edit", get(change::show).post(change::post))
         .route("/admin/webhooks/{id}/status", post(change::status))
@@ -143,4 +145,6 @@ fn hooks() -> Router<Console> {
         .route("/admin/webhooks/{id}/replays/{replay}", get(replay::progress))
         .route("/admin/webhooks/{id}/replays/{replay}/cancel", post(replay::cancel))
         .route("/admin/notices/{id}/read", post(notices::read))
+        .route("/admin/events", get(events::list))
+        .route("/admin/events/{id}", get(events::detail::show))
 }

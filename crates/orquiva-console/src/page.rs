@@ -16,6 +16,7 @@ pub(crate) enum Here {
     Departments,
     Clients,
     Webhooks,
+    Events,
     Usage,
     Audit,
 }
@@ -71,6 +72,13 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
                 path: "/admin/webhooks",
                 icon: "hook",
                 names: ("Webhooks", "Webhooks"),
+                right: None,
+            },
+            Way {
+                here: Here::Events,
+                path: "/admin/events",
+                icon: "list",
+                names: ("Eventos", "Events"),
                 right: None,
             },
             Way {

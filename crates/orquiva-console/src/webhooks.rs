@@ -1,10 +1,11 @@
 //! `/admin/webhooks`: where events go, and how it goes there.
 
 pub(crate) mod change;
+pub(crate) mod check;
 pub(crate) mod create;
 pub(crate) mod delivery;
 pub(crate) mod detail;
-mod endpoint;
+pub(crate) mod endpoint;
 pub(crate) mod filter;
 pub(crate) mod notices;
 mod receiver;

@@ -6,6 +6,7 @@ pub mod ahead;
 pub mod body;
 pub mod breaker;
 pub mod bucket;
+pub mod check;
 mod filter;
 pub mod head;
 mod headers;

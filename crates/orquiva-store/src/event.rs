@@ -1,5 +1,6 @@
 //! The event log of a company: written with the change, given its place by the router.
 
+pub mod back;
 mod history;
 
 use std::borrow::Cow;

@@ -152,6 +152,7 @@ struct DeliveryPage {
     /// Whether what is sensitive was left out for who looks.
     is_redacted: bool,
     key: String,
+    may_check: bool,
     /// Whether it can be sent again: the endpoint is there and takes something, and they may.
     may: bool,
 }
@@ -197,6 +198,7 @@ pub(crate) async fn show(
         exchanges,
         is_redacted: delivery["_meta"]["redacted"].is_array(),
         key: random(console.chance.as_ref()),
+        may_check: member.may(Right::ManageWebhooks),
         may: member.may(Right::ManageWebhooks) && endpoint.is_some_and(|endpoint| !endpoint.is("disabled")),
     }))
 }

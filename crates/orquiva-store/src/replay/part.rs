@@ -77,7 +77,7 @@ impl Fate {
 
 /// Events may stand in the log in another order than that of their moments, up to this, in milliseconds: that of a long
 /// transaction, and of clocks that differ.
-const DISORDER: i64 = 300_000;
+pub(crate) const DISORDER: i64 = 300_000;
 
 /// An endpoint as it is now.
 pub async fn target(tx: &Tx, company: CompanyId, id: WebhookId) -> Result<Target, StoreError> {
@@ -206,7 +206,7 @@ pub(crate) async fn fates(
 
 /// The place of the first event of a log that happened at `moment` or later, by halving; the one after the last if there
 /// is none.
-async fn first_at(
+pub(crate) async fn first_at(
     tx: &Tx,
     company: CompanyId,
     log: event::Log,
