@@ -204,9 +204,8 @@ async fn only_who_manages_people_of_the_company_gets_at_an_import() {
         let give = move |tx| async move { member::change(&tx, company, ana, Role::Viewer).await };
         orq.base.store.write::<_, StoreError, _, _>(company, give).await.unwrap();
         orq.work().await;
-        assert_eq!(
-            founder.get("/admin/employees").await.says("eva@acme.test"),
-            false,
+        assert!(
+            !founder.get("/admin/employees").await.says("eva@acme.test"),
             "who may no longer, imports no longer"
         );
         assert_eq!(founder.get(&path).await.status, 403);
