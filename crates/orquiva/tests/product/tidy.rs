@@ -39,6 +39,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("lane.rs", "claim", "the worker serves all companies"),
     ("lane.rs", "next_due", "the worker serves all companies"),
     ("lane.rs", "take_back", "the worker serves all companies"),
+    ("lane.rs", "take_back_of", "a server takes back what it held, whoever's it is"),
     ("log.rs", "companies", "housekeeping"),
     ("member.rs", "companies", "whoever signs in chooses among their companies"),
     ("progress.rs", "due", "the worker serves all companies"),
