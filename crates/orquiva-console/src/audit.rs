@@ -56,11 +56,6 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("department.created", "Departamento creado", "Department created"),
     ("department.updated", "Departamento cambiado", "Department changed"),
     ("department.deleted", "Departamento borrado", "Department deleted"),
-    ("webhook.deleted", "Webhook borrado", "Webhook deleted"),
-    ("webhook.secret_rotated", "Secreto de webhook rotado", "Webhook secret rotated"),
-    ("department.created", "Departamento creado", "Department created"),
-    ("department.updated", "Departamento cambiado", "Department changed"),
-    ("department.deleted", "Departamento borrado", "Department deleted"),
     ("custom_field.created", "Campo propio creado", "Custom field created"),
     ("custom_field.updated", "Campo propio cambiado", "Custom field changed"),
     ("custom_field.deleted", "Campo propio borrado", "Custom field deleted"),
@@ -111,6 +106,9 @@ impl Shown {
         let (prefix, _) = target.split_once('_')?;
         match prefix {
             "cli" => Some(format!("/admin/api-clients/{target}")),
+            "dep" => Some(format!("/admin/departments/{target}")),
+            "emp" => Some(format!("/admin/employees/{target}")),
+            "whk" => Some(format!("/admin/webhooks/{target}")),
             _ => None,
         }
     }

@@ -36,12 +36,15 @@ impl Note {
             true => after["id"].as_str().unwrap_or_default().to_owned(),
             false => self.target.clone(),
         };
-        if before.get("customFields").is_some() || after.get("customFields").is_some() {
+        let is_person = |value: &Value| {
+            value.as_object().is_some_and(|fields| fields.keys().any(|name| is_persons(name)))
+        };
+        if is_person(&before) || is_person(&after) {
             let own = custom_field::sensitive(tx, pen.company).await?;
             hide_sensitive(&mut before, &mut after, &own);
         }
-        forget_secrets(&mut before);
-        forget_secrets(&mut after);
+        forget_secrets(&mut before, false);
+        forget_secrets(&mut after, false);
         let actor_name = match (self.actor_name.is_empty(), pen.actor) {
             (true, Actor::Client { id }) => client::get(tx, pen.company, id).await?.terms.name,
             (true, Actor::User { .. } | Actor::System) | (false, _) => self.actor_name.clone(),
@@ -103,13 +106,20 @@ fn hide<'n>(
     }
 }
 
-fn forget_secrets(value: &mut Value) {
+/// Whether what has this name may be sensitive, of a person.
+fn is_persons(name: &str) -> bool {
+    name == "customFields" || SENSITIVE.contains(&name)
+}
+
+/// Forgets what is secret; of people within something else, such as the results of a batch, also what is sensitive.
+fn forget_secrets(value: &mut Value, within: bool) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !matches!(name.as_str(), "secret" | "client_secret" | "previousSecret"));
-            fields.values_mut().for_each(forget_secrets);
+            let secret = |name: &str| matches!(name, "secret" | "client_secret" | "previousSecret");
+            fields.retain(|name, _| !(secret(name) || within && is_persons(name)));
+            fields.values_mut().for_each(|inner| forget_secrets(inner, true));
         }
-        Value::Array(items) => items.iter_mut().for_each(forget_secrets),
+        Value::Array(items) => items.iter_mut().for_each(|item| forget_secrets(item, true)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -136,6 +146,13 @@ mod tests {
             "fullName": "Ana R", "nationalId": "***", "gender": null, "customFields": { "iban": "***", "shirt": "L" },
         });
         assert_eq!((before, after), (was, now));
+    }
+
+    #[test]
+    fn of_people_within_something_else_nothing_sensitive_is_told() {
+        let mut told = json!({ "secret": "s", "results": [{ "body": { "fullName": "Ana", "birthDate": "1990-01-01", "customFields": {} } }] });
+        forget_secrets(&mut told, false);
+        assert_eq!(told, json!({ "results": [{ "body": { "fullName": "Ana" } }] }));
     }
 
     #[test]

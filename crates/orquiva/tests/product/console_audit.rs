@@ -78,7 +78,7 @@ async fn changes_of_configuration_by_programs_and_by_the_operator_are_told() {
                 ("system", "client.created"),
                 ("client", "webhook.created"),
                 ("client", "webhook.updated"),
-                ("client", "webhook.secret_rotated"),
+                ("client", "webhook.rotated"),
                 ("client", "webhook.deleted"),
                 ("client", "department.created"),
                 ("client", "department.updated"),

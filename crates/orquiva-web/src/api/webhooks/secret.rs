@@ -45,7 +45,7 @@ pub(in crate::api) async fn rotate(
     let id = known(&id)?;
     let overlap = Overlap::parse(&body.json).map_err(Problem::fields)?;
     let own = app.clone();
-    app.write(&caller.tells("webhook.secret_rotated", id), body.terms, move |tx, pen| async move {
+    app.write(&caller.tells("webhook.rotated", id), body.terms, move |tx, pen| async move {
         let mut rotated = webhook::hold(&tx, pen.company, id).await?;
         expected.must_hold(&rotated.etag())?;
         let lane = Lane { company: pen.company, webhook: id };
