@@ -24,6 +24,9 @@ create table member (
 ) {clustered};
 create index member_user on member (user_id);
 
+-- The language of a company's pages for who has chosen none.
+alter table company add column language text;
+
 -- A browser that is signed in. Its token is kept as a keyed hash.
 create table session (
     id text not null primary key,

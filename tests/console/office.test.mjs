@@ -124,3 +124,42 @@ for (const language of ['es', 'en']) {
     await look(page, 'usage-month');
   });
 }
+
+for (const language of ['es', 'en']) {
+  test(`settings: the company, its plan and its own fields (${language})`, async (t) => {
+    const orquiva = await startOrquiva(t);
+    const page = await open(await startBrowser(t), orquiva, language);
+    await signUp(page);
+    await page.goto('/admin/settings');
+    await look(page, 'settings-empty');
+    await page.fill('[name=name]', '');
+    await page.click('form[action="/admin/settings"] button.primary');
+    await page.waitForSelector('.fault');
+    await page.fill('[name=name]', 'Acme y compañía');
+    await page.check('[name=closed]');
+    await page.click('form[action="/admin/settings"] button.primary');
+    await page.waitForSelector('.said');
+
+    await page.click('a[href="/admin/settings/fields/new"]');
+    await look(page, 'field-new');
+    await page.click('main form button.primary');
+    await page.waitForSelector('[aria-invalid=true]');
+    await look(page, 'field-refused');
+    await page.fill('[name=label]', 'Talla de camiseta');
+    await page.fill('[name=slug]', 'shirt_size');
+    await page.check('[name=type][value=choice]');
+    await page.fill('[name=choices]', 'S\nM\nL');
+    await page.click('main form button.primary');
+    await page.waitForSelector('.said');
+    await look(page, 'settings');
+    await page.click('tbody a');
+    await page.waitForSelector('a.danger');
+    await look(page, 'field');
+    await page.click('a.danger');
+    await page.waitForSelector('button.danger');
+    await look(page, 'field-delete');
+    await page.click('button.danger');
+    await page.waitForSelector('.said');
+    assert.equal(await page.locator('tbody a').count(), 0);
+  });
+}

@@ -21,6 +21,8 @@ const LONGEST_AGENT: usize = 200;
 pub(crate) struct Guest {
     /// In which they read.
     pub(crate) language: Language,
+    /// Whether they chose it on this browser.
+    pub(crate) chose_language: bool,
     /// `light` or `dark`, if they chose one.
     pub(crate) theme: &'static str,
     /// What the scripts and styles of the answer are marked with (CSP).
@@ -52,6 +54,7 @@ impl Guest {
         agent.truncate(agent.floor_char_boundary(LONGEST_AGENT));
         Self {
             language: language(console, headers, text(ACCEPT_LANGUAGE)),
+            chose_language: cookie::read(console, headers, cookie::LANGUAGE).is_some(),
             theme: match cookie::read(console, headers, cookie::THEME) {
                 Some("light") => "light",
                 Some("dark") => "dark",

@@ -30,6 +30,7 @@ mod next;
 mod page;
 mod people;
 mod profile;
+mod settings;
 mod sheet;
 mod show;
 mod sign_in;
@@ -112,6 +113,14 @@ pub fn pages(console: Console) -> Router {
         .route(
             "/admin/departments/{id}/delete",
             get(departments::remove::show).post(departments::remove::post),
+        )
+        .route("/admin/settings", get(settings::show).post(settings::change))
+        .route("/admin/settings/fields", post(settings::fields::create))
+        .route("/admin/settings/fields/new", get(settings::fields::new))
+        .route("/admin/settings/fields/{slug}", get(settings::fields::show).post(settings::fields::change))
+        .route(
+            "/admin/settings/fields/{slug}/delete",
+            get(settings::fields::delete::show).post(settings::fields::delete::post),
         )
         .route("/admin/usage", get(usage::show))
         .route("/admin/usage/export/{what}", get(usage::export::get))

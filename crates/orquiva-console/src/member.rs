@@ -84,11 +84,14 @@ impl FromRequestParts<Console> for Member {
     type Rejection = Stop;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Stop> {
-        let SignedIn { guest, session, user } = SignedIn::from_request_parts(parts, console).await?;
+        let SignedIn { mut guest, session, user } = SignedIn::from_request_parts(parts, console).await?;
         let id = session.company.ok_or(Stop::Company)?;
         let tx = console.store.read().await?;
         let role = member::role(&tx, id, user.id).await?.ok_or(Stop::Company)?;
         let company = company::get(&tx, id).await?;
+        if user.language.is_none() && !guest.chose_language {
+            guest.language = company::language(&tx, id).await?.unwrap_or(guest.language);
+        }
         match company.suspended_at {
             Some(_) => Err(Stop::Suspended),
             None => Ok(Self { guest, session, user, company, role }),

@@ -19,6 +19,7 @@ pub(crate) enum Here {
     Events,
     Usage,
     Audit,
+    Settings,
 }
 
 /// One way to another page.
@@ -92,13 +93,22 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
     ),
     (
         ("Empresa", "Company"),
-        &[Way {
-            here: Here::Audit,
-            path: "/admin/audit",
-            icon: "shield",
-            names: ("Auditoría", "Audit"),
-            right: Some(Right::SeeAudit),
-        }],
+        &[
+            Way {
+                here: Here::Audit,
+                path: "/admin/audit",
+                icon: "shield",
+                names: ("Auditoría", "Audit"),
+                right: Some(Right::SeeAudit),
+            },
+            Way {
+                here: Here::Settings,
+                path: "/admin/settings",
+                icon: "gear",
+                names: ("Ajustes", "Settings"),
+                right: None,
+            },
+        ],
     ),
 ];
 
@@ -262,6 +272,10 @@ const SAID: &[(&str, &str, &str)] = &[
         "Contraseña cambiada. Las demás sesiones se han cerrado.",
         "Password changed. All other sessions were ended.",
     ),
+    ("settings-saved", "Ajustes guardados.", "Settings saved."),
+    ("field-created", "Campo creado.", "Field created."),
+    ("field-saved", "Campo guardado.", "Field saved."),
+    ("field-deleted", "Campo borrado, con sus valores.", "Field deleted, with its values."),
     ("sessions-ended", "Sesión cerrada.", "Session ended."),
     (
         "totp-removed",

@@ -1,7 +1,7 @@
 //! Companies.
 
 use orquiva_core::id::CompanyId;
-use orquiva_core::{Company, Plan, Timestamp};
+use orquiva_core::{Company, Language, Plan, Timestamp};
 
 use crate::authority;
 use crate::sql::sql;
@@ -25,6 +25,36 @@ pub async fn get(tx: &Tx, id: CompanyId) -> Result<Company, StoreError> {
         "select id, name, plan, closed_departments, created_at, suspended_at from company where id = $1"
     );
     tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
+}
+
+/// The language of a company's pages for who has chosen none, if it has one.
+pub async fn language(tx: &Tx, id: CompanyId) -> Result<Option<Language>, StoreError> {
+    let sql = sql!("select language from company where id = $1");
+    let found = tx.first(sql, args![id], |row| row.opt_text(0)).await?.flatten();
+    Ok(found.as_deref().and_then(Language::parse))
+}
+
+/// One company, which nobody else changes until the transaction ends.
+pub async fn hold(tx: &Tx, id: CompanyId) -> Result<Company, StoreError> {
+    // SQLite has one writer.
+    let sql = sql!(
+        sqlite "select id, name, plan, closed_departments, created_at, suspended_at from company where id = $1",
+        postgres "select id, name, plan, closed_departments, created_at, suspended_at from company where id = $1 for update"
+    );
+    tx.first(sql, args![id], read).await?.ok_or(StoreError::NotFound)
+}
+
+/// Changes what a company says of itself.
+pub async fn change(
+    tx: &Tx,
+    id: CompanyId,
+    name: &str,
+    language: Option<Language>,
+    closed_departments: bool,
+) -> Result<(), StoreError> {
+    let sql = sql!("update company set name = $2, language = $3, closed_departments = $4 where id = $1");
+    let args = args![id, name, language.map(Language::tag), i64::from(closed_departments)];
+    tx.run(sql, args).await.map(drop)
 }
 
 /// Whether only `/v1/departments` creates departments from now on.

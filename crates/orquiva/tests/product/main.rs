@@ -16,6 +16,7 @@ mod console_export;
 mod console_factors;
 mod console_import;
 mod console_people;
+mod console_settings;
 mod console_usage;
 mod console_webhooks;
 mod coverage;
