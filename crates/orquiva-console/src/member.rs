@@ -66,7 +66,12 @@ impl FromRequestParts<Console> for SignedIn {
 impl SignedIn {
     /// Whether they proved who they are a short while ago.
     pub(crate) fn is_confirmed(&self, now: Timestamp) -> bool {
-        now.since(self.session.confirmed_at) < CONFIRMED
+        is_recent(&self.session, now)
+    }
+
+    /// Refuses who has not proved who they are a short while ago, and brings them to `next` when they have.
+    pub(crate) fn confirmed(&self, console: &Console, next: &str) -> Result<(), Stop> {
+        confirmed(&self.session, console, next)
     }
 }
 
@@ -150,8 +155,7 @@ impl Member {
 
     /// Refuses who has not proved who they are a short while ago, and brings them to `next` when they have.
     pub(crate) fn confirmed(&self, console: &Console, next: &str) -> Result<(), Stop> {
-        let recent = console.clock.now().since(self.session.confirmed_at) < CONFIRMED;
-        if recent { Ok(()) } else { Err(Stop::Confirm(next.to_owned())) }
+        confirmed(&self.session, console, next)
     }
 
     /// As whom the API is asked, to read.
@@ -221,6 +225,17 @@ impl Console {
                 Ok(done)
             })
             .await
+    }
+}
+
+fn is_recent(session: &Session, now: Timestamp) -> bool {
+    now.since(session.confirmed_at) < CONFIRMED
+}
+
+fn confirmed(session: &Session, console: &Console, next: &str) -> Result<(), Stop> {
+    match is_recent(session, console.clock.now()) {
+        true => Ok(()),
+        false => Err(Stop::Confirm(next.to_owned())),
     }
 }
 

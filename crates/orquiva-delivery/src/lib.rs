@@ -4,6 +4,7 @@
 //! Wake-ups are hints: losing one costs latency, never an event.
 
 mod broken;
+mod call;
 mod client;
 mod connector;
 mod egress;

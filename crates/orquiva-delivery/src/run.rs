@@ -8,23 +8,22 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use orquiva_core::id::{DeliveryId, LeaseId};
 use orquiva_core::webhook::ahead::Ahead;
-use orquiva_core::webhook::outcome::{self, Answer, SCHEDULE, outcome};
+use orquiva_core::webhook::outcome::{self, SCHEDULE, outcome};
 use orquiva_core::webhook::pace::{Call, Fate, Limits, News, Pace, Ready};
 use orquiva_core::webhook::{Status, Webhook};
 use orquiva_core::{Clock, Plan, Timestamp};
-use orquiva_store::delivery::{Attempt, Due, Reached, Settled, State};
+use orquiva_store::delivery::{Due, Reached, Settled, State};
 use orquiva_store::lane::{Claimed, Known, Lane};
 use orquiva_store::{Order, StoreError, Tx, delivery, lane, webhook};
 use tokio::sync::watch;
 
-use crate::client::Reply;
+use crate::call::{Sent, attempted, call};
 use crate::endpoint::Endpoint;
 use crate::mailbox::{Mailbox, Turns};
-use crate::message::{kept, request};
 use crate::parts::{POLL, Parts, stopped};
 use crate::recent::Recent;
 use crate::recorder::{LEASE, Recorder, Report};
-use crate::slots::{Slot, Slots, Wish};
+use crate::slots::{Slots, Wish};
 
 /// How often a lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -43,16 +42,6 @@ const MOST_UNRECORDED: usize = 512;
 
 /// The longest that a lane is held only because it may not send yet, in milliseconds.
 const MOST_HELD: i64 = 1_000;
-
-/// A call that is over: what was sent, as far as the log keeps it, and what came of it.
-struct Sent {
-    due: Due,
-    probe: bool,
-    reply: Reply,
-    kept: Option<String>,
-    url: String,
-    shape: Option<&'static str>,
-}
 
 /// What is recorded of a delivery.
 struct Recorded {
@@ -408,12 +397,10 @@ impl Run {
         }
         let (id, placed, over) = (due.id, due.placed, !matches!(state, State::Waiting(..)));
         let settled = Settled { id, lane: self.lane, state, attempts, attempt: attempted(number, sent) };
-        let shown = self.shared.parts.clock.now();
-        let success = (verdict.fate == Fate::Delivered).then_some(shown);
-        let steady = self.shared.parts.clock.steady();
-        let keeps = verdict.news.is_some() || !self.has_kept(KEPT, steady);
+        let success = (verdict.fate == Fate::Delivered).then(|| self.shared.parts.clock.now());
+        let keeps = verdict.news.is_some() || !self.has_kept(KEPT, now);
         if keeps {
-            self.kept = Some((self.known.pace.clone(), steady));
+            self.kept = Some((self.known.pace.clone(), now));
         }
         let known = self.known.clone();
         let report = Report { settled, lease: self.lease, known, keeps, success, news: verdict.news };
@@ -463,44 +450,5 @@ async fn granted(wish: &mut Option<Wish>) {
     match wish {
         Some(wish) => wish.granted().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Sends a delivery, under a slot.
-async fn call(parts: Arc<Parts>, endpoint: Arc<Endpoint>, due: Due, probe: bool, slot: Slot) -> Sent {
-    let now = parts.clock.now();
-    let (reply, kept) = match request(&endpoint, &due, now) {
-        Ok(request) => {
-            let kept = kept(&endpoint, &request);
-            (parts.client.send(request, parts.clock.as_ref()).await, Some(kept))
-        }
-        Err(_) => (Reply::unsent(now), None),
-    };
-    drop(slot);
-    Sent { due, probe, reply, kept, url: endpoint.url.to_string(), shape: endpoint.shape() }
-}
-
-/// An attempt for the log.
-fn attempted(number: i64, sent: Sent) -> Attempt {
-    let Sent { reply, kept, url, shape, .. } = sent;
-    let (status, error) = match reply.answer {
-        Answer::Status { code, .. } => (Some(i64::from(code)), None),
-        Answer::Failed(failure) => (None, Some(failure.as_str())),
-    };
-    let Reply { started_at, duration, body: response, headers, address, detail, .. } = reply;
-    Attempt {
-        number,
-        started_at,
-        duration,
-        status,
-        error,
-        detail,
-        url,
-        sent: kept,
-        shape,
-        address: address.map(|address| address.to_string()),
-        // Of a success nobody asks for them, and most attempts are one.
-        headers: headers.filter(|_| !matches!(status, Some(200..=299))),
-        response,
     }
 }

@@ -51,7 +51,7 @@ async fn page(console: &Console, signed: &SignedIn, name: &str, faults: Faults) 
 
 /// The form, from which the browser makes a key.
 pub(crate) async fn show(State(console): State<Console>, signed: SignedIn) -> Result<Response, Stop> {
-    confirmed(&console, &signed)?;
+    signed.confirmed(&console, HERE)?;
     let name = signed.guest.language.pick("Este equipo", "This computer");
     Ok(html(&page(&console, &signed, name, Faults::default()).await?))
 }
@@ -62,7 +62,7 @@ pub(crate) async fn create(
     signed: SignedIn,
     form: Form,
 ) -> Result<Response, Stop> {
-    confirmed(&console, &signed)?;
+    signed.confirmed(&console, HERE)?;
     let language = signed.guest.language;
     let mut faults = Faults::default();
     let name = short_text(&form, "name", language, &mut faults);
@@ -98,18 +98,9 @@ pub(crate) async fn remove(
     signed: SignedIn,
     form: Form,
 ) -> Result<Response, Stop> {
-    if !signed.is_confirmed(console.clock.now()) {
-        return Err(Stop::Confirm("/admin/profile".to_owned()));
-    }
+    signed.confirmed(&console, "/admin/profile")?;
     let (user, id) = (signed.user.id, form.text("passkey").to_owned());
     let remove = move |tx: Tx| async move { factor::remove_passkey(&tx, user, &id).await };
     console.store.write::<_, StoreError, _, _>(None, remove).await?;
     Ok(Redirect::to("/admin/profile?said=passkey-removed").into_response())
-}
-
-fn confirmed(console: &Console, signed: &SignedIn) -> Result<(), Stop> {
-    match signed.is_confirmed(console.clock.now()) {
-        true => Ok(()),
-        false => Err(Stop::Confirm(HERE.to_owned())),
-    }
 }

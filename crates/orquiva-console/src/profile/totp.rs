@@ -55,7 +55,7 @@ fn picture(text: &str) -> (usize, String) {
 
 /// A new secret, as a picture for the app.
 pub(crate) async fn show(State(console): State<Console>, signed: SignedIn) -> Result<Response, Stop> {
-    confirmed(&console, &signed)?;
+    signed.confirmed(&console, HERE)?;
     Ok(html(&page(&console, &signed, &totp::new_secret(console.chance.as_ref()), "")))
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn create(
     signed: SignedIn,
     form: Form,
 ) -> Result<Response, Stop> {
-    confirmed(&console, &signed)?;
+    signed.confirmed(&console, HERE)?;
     let said = ticket::read(&console, PURPOSE, form.text("ticket")).ok_or(Stop::Confirm(HERE.to_owned()))?;
     if said["user"] != signed.user.id.to_string() {
         return Err(Stop::Forged);
@@ -96,9 +96,7 @@ pub(crate) async fn remove(
     signed: SignedIn,
     _form: Form,
 ) -> Result<Response, Stop> {
-    if !signed.is_confirmed(console.clock.now()) {
-        return Err(Stop::Confirm("/admin/profile".to_owned()));
-    }
+    signed.confirmed(&console, "/admin/profile")?;
     let id = signed.user.id;
     let remove = move |tx: Tx| async move { factor::set_totp(&tx, id, None, 0).await };
     console.store.write::<_, StoreError, _, _>(None, remove).await?;
@@ -112,9 +110,7 @@ pub(crate) async fn recovery(
     signed: SignedIn,
     _form: Form,
 ) -> Result<Response, Stop> {
-    if !signed.is_confirmed(console.clock.now()) {
-        return Err(Stop::Confirm("/admin/profile".to_owned()));
-    }
+    signed.confirmed(&console, "/admin/profile")?;
     if signed.user.totp.is_none() {
         return Err(Stop::NotFound);
     }
@@ -122,13 +118,6 @@ pub(crate) async fn recovery(
     let keep = move |tx: Tx| async move { factor::set_recovery(&tx, id, &hashes).await };
     console.store.write::<_, StoreError, _, _>(None, keep).await?;
     Ok(codes_page(&signed, &codes))
-}
-
-fn confirmed(console: &Console, signed: &SignedIn) -> Result<(), Stop> {
-    match signed.is_confirmed(console.clock.now()) {
-        true => Ok(()),
-        false => Err(Stop::Confirm(HERE.to_owned())),
-    }
 }
 
 fn new_codes(console: &Console) -> (Vec<Secret>, Vec<Vec<u8>>) {

@@ -166,6 +166,7 @@ async fn a_reading_of_the_log_that_means_nothing_is_refused() {
             ("after=-1", "after", "out_of_range"),
             ("after=x", "after", "out_of_range"),
             ("after=2", "after", "out_of_range"), // the log ends at 1
+            ("types=employee.*&after=9223372036854775807", "after", "out_of_range"),
             ("type=*", "type", "unknown_field"),
         ] {
             for path in ["/v1/events", "/v1/events/stream"] {

@@ -58,6 +58,7 @@ mod safe_writes;
 mod sequence;
 mod shape;
 mod signer;
+mod sse;
 mod store;
 mod stream;
 mod tamper;

@@ -4,7 +4,8 @@ use orquiva::operator;
 use orquiva_core::{Plan, Scope, Scopes};
 use serde_json::json;
 
-use crate::harness::{Block, Caller, Orquiva, Stream, on_both, two_nodes};
+use crate::harness::{Caller, Orquiva, on_both, two_nodes};
+use crate::sse::{Block, Stream};
 
 /// Routes what waits and tells whoever listens.
 async fn tell(orq: &Orquiva) {

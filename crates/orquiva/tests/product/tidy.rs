@@ -31,7 +31,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("client.rs", "find", "the token endpoint and the operator know only the client's id"),
     ("event.rs", "ends", "one statement for all companies that someone listens to"),
     ("event.rs", "newest", "a server that starts falls behind no event, whoever's it is"),
-    ("event.rs", "oldest", "housekeeping"),
+    ("expiry.rs", "oldest", "housekeeping"),
     ("employee.rs", "due", "the scheduler serves all companies"),
     ("event.rs", "unrouted", "the router serves all companies"),
     ("idempotency.rs", "forget", "housekeeping"),
@@ -51,7 +51,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
 ];
 
 /// Most lines of a file, its unit tests not counted.
-const MOST_LINES: usize = 515;
+const MOST_LINES: usize = 500;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
