@@ -202,7 +202,8 @@ impl Known {
     fn answers(&self, language: Language) -> Chart {
         let n = |value| number(value, language);
         let words = |at: usize| {
-            let (mean, slowest) = (mean(&self.counts[at]), self.counts[at].slowest);
+            let mean = mean(&self.counts[at]);
+            let slowest = self.counts[at].slowest.max(mean);
             let es = format!("{} ms de media, {} ms como máximo", n(mean), n(slowest));
             language.pick(es, format!("{} ms on average, {} ms at most", n(mean), n(slowest)))
         };
@@ -222,11 +223,11 @@ impl Known {
     }
 }
 
-/// How long an attempt took on average, in milliseconds.
+/// How long an attempt took on average, in milliseconds. Less than one counts as one: there was an answer, and a bar tells so.
 fn mean(counts: &Counts) -> i64 {
     match counts.attempts() {
         0 => 0,
-        attempts => (counts.millis + attempts / 2) / attempts,
+        attempts => ((counts.millis + attempts / 2) / attempts).max(1),
     }
 }
 
