@@ -109,6 +109,16 @@ impl Database {
         Ok(client.query(sql, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
+    /// Lets PostgreSQL clean up at once what it would clean up some time after much was written.
+    pub(crate) async fn clean_up(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.url {
+            let client = postgres::client(url).await?;
+            client.execute("vacuum analyze", &[]).await?;
+            client.execute("checkpoint", &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until no row of a table is left that is `so`: what the server still does in the background belongs
     /// to what was asked of it, and must not disturb what comes next.
     pub(crate) async fn settle(&self, table: &str, so: &str) -> anyhow::Result<()> {

@@ -23,6 +23,10 @@ pub(crate) const LEASE: i64 = 10_000;
 /// Most results that one transaction records.
 const MOST: usize = 1024;
 
+/// Results that wait after a full group was taken, of which the recorder is behind; and of which it no longer is.
+const MANY: usize = MOST;
+const FEW: usize = MOST / 4;
+
 /// What waits for an endpoint is counted up to so many.
 const MOST_COUNTED: i64 = 10_000;
 
@@ -69,11 +73,16 @@ impl Recorder {
     /// Records what is handed over, until `last` says that nothing more comes.
     pub(crate) async fn run(&self, mut last: watch::Receiver<bool>) {
         loop {
-            let group: Vec<_> = {
+            let (group, left): (Vec<_>, _) = {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 let most = waiting.len().min(MOST);
-                waiting.drain(..most).collect()
+                (waiting.drain(..most).collect(), waiting.len())
             };
+            match left {
+                MANY.. => self.store.fall_behind(true),
+                ..=FEW => self.store.fall_behind(false),
+                _ => {}
+            }
             if group.is_empty() {
                 tokio::select! {
                     biased;

@@ -2,13 +2,14 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use orquiva_core::id::CompanyId;
 use orquiva_core::{Clock, Secret};
 
 use crate::error::StoreError;
 use crate::tx::{Tx, TxEngine};
-use crate::writer::{Job, Order, Queue};
+use crate::writer::{Job, Order, Queue, Turns};
 use crate::{postgres, sqlite, writer};
 
 /// Which database.
@@ -40,6 +41,7 @@ enum Engine {
     /// The first writer is for what belongs to no company.
     Postgres {
         writers: Vec<Queue>,
+        turns: Arc<Turns>,
         pool: postgres::Pool,
     },
 }
@@ -78,9 +80,21 @@ impl Store {
             Settings::Postgres { url, writers, readers } => {
                 // One more for what belongs to no company: the worker's long groups do not hold up a hire.
                 let (slots, pool) = postgres::open(&url, writers.max(1) + 1, readers.max(1), now).await?;
-                Engine::Postgres { writers: slots.into_iter().map(writer::postgres).collect(), pool }
+                let turns = Arc::<Turns>::default();
+                let own = |number| (number > 0).then(|| turns.clone());
+                let start = |(number, slot)| writer::postgres(slot, own(number));
+                let writers = slots.into_iter().enumerate().map(start).collect();
+                Engine::Postgres { writers, turns, pool }
             }
         }))
+    }
+
+    /// Says whether the worker is behind with what it records. While it is, companies' writes leave it more of the
+    /// database: they go on, but not several groups at a time. The embedded database has one writer for all anyway.
+    pub fn fall_behind(&self, behind: bool) {
+        if let Engine::Postgres { turns, .. } = &self.0 {
+            turns.set_apart(behind);
+        }
     }
 
     /// Runs `verb` in a transaction and answers once it is durable. If the verb fails, nothing of it is stored.

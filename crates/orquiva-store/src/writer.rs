@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -138,11 +139,34 @@ pub(crate) fn sqlite(connection: sqlite::Connection) -> Result<Queue, StoreError
     Ok(queue)
 }
 
-/// A writer of PostgreSQL, over a connection of its own.
-pub(crate) fn postgres(slot: postgres::Slot) -> Queue {
+/// A writer of PostgreSQL, over a connection of its own; one that is not the worker's takes `turns` with the others.
+pub(crate) fn postgres(slot: postgres::Slot, turns: Option<Arc<Turns>>) -> Queue {
     let (queue, jobs) = mpsc::channel(MAX_WAITING);
-    tokio::spawn(write_to_postgres(slot, jobs));
+    tokio::spawn(write_to_postgres(slot, jobs, turns));
     queue
+}
+
+/// Whether the writers of companies write beside each other or one at a time. Each is a process of the database, and all of
+/// them together leave too little for the worker's one, when it has to make up for what they wrote.
+#[derive(Default)]
+pub(crate) struct Turns {
+    apart: AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Turns {
+    /// From now on.
+    pub(crate) fn set_apart(&self, apart: bool) {
+        self.apart.store(apart, Ordering::Relaxed);
+    }
+
+    /// Waits until a group may begin; it is over when what is returned is dropped.
+    async fn next(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match self.apart.load(Ordering::Relaxed) {
+            true => Some(self.turn.lock().await),
+            false => None,
+        }
+    }
 }
 
 /// For as long as there is someone to write for.
@@ -180,8 +204,12 @@ fn run_one(connection: &sqlite::Connection, job: &mut Job) {
 }
 
 /// For as long as there is someone to write for.
-async fn write_to_postgres(slot: postgres::Slot, mut jobs: mpsc::Receiver<Job>) {
+async fn write_to_postgres(slot: postgres::Slot, mut jobs: mpsc::Receiver<Job>, turns: Option<Arc<Turns>>) {
     while let Some(first) = jobs.recv().await {
+        let _turn = match &turns {
+            Some(turns) => turns.next().await,
+            None => None,
+        };
         let mut group = vec![first];
         while let Some(next) = (group.len() < MAX_GROUP).then(|| jobs.try_recv().ok()).flatten() {
             group.push(next);
