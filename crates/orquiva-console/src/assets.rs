@@ -25,7 +25,11 @@ const ASSETS: &[Asset] = &[
         bytes: include_bytes!("../assets/console.js"),
     },
     Asset { name: "inter.woff2", kind: "font/woff2", bytes: include_bytes!("../assets/inter.woff2") },
-    Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("../assets/icon.svg") },
+    Asset {
+        name: "icon.svg",
+        kind: "image/svg+xml; charset=utf-8",
+        bytes: include_bytes!("../assets/icon.svg"),
+    },
 ];
 
 static ADDRESSES: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -71,7 +71,7 @@ pub(crate) async fn download(
     let chart = Chart::of(&console, &member, asked.get("root")).await?;
     let language = member.guest.language;
     let name = language.pick("organigrama", "org-chart");
-    let kind = (header::CONTENT_TYPE, "image/svg+xml".to_owned());
+    let kind = (header::CONTENT_TYPE, "image/svg+xml; charset=utf-8".to_owned());
     let disposition = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.svg\""));
     Ok(([kind, disposition], chart.drawn(language, true)).into_response())
 }

@@ -86,7 +86,11 @@ impl Browser<'_> {
             let (pair, rest) = set.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             assert!(
-                name.starts_with("__Host-") && rest.contains("Secure") && rest.contains("HttpOnly"),
+                name.starts_with("__Host-")
+                    && ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"]
+                        .iter()
+                        .all(|part| format!(";{rest}").contains(part))
+                    && !rest.contains("Domain"),
                 "{set:?}"
             );
             match rest.contains("Max-Age=0") {
@@ -127,4 +131,48 @@ impl Seen {
     pub(crate) fn between(&self, before: &str, after: &str) -> Option<&str> {
         self.html.split_once(before)?.1.split_once(after).map(|(found, _)| found)
     }
+
+    /// What a browser would send with the form that leads to `action`: every field as the page filled it in, without
+    /// a button; nothing if the page has no such form.
+    pub(crate) fn form(&self, action: &str) -> Option<Vec<(String, String)>> {
+        let leads = [format!(r#" action="{action}""#), format!(r#"formaction="{action}""#)];
+        let forms = self.html.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap());
+        let form = forms.into_iter().find(|form| leads.iter().any(|leads| form.contains(leads)))?;
+        let mut fields = Vec::new();
+        for part in form.split('<').skip(1) {
+            let (tag, inner) = part.split_once('>').unwrap_or((part, ""));
+            let value = attribute(tag, "value").unwrap_or_default();
+            let name = attribute(tag, "name");
+            match (tag.split([' ', '\n']).next().unwrap(), name) {
+                ("input", Some(name)) => match attribute(tag, "type").as_deref() {
+                    Some("file") => {}
+                    Some("checkbox" | "radio") if !tag.contains(" checked") => {}
+                    _ => fields.push((name, value)),
+                },
+                ("textarea", Some(name)) => fields.push((name, unescaped(inner.trim_start_matches('\n')))),
+                ("select", Some(name)) => fields.push((name, String::new())),
+                ("option", _) if tag.contains(" selected") => fields.last_mut()?.1 = value,
+                _ => {}
+            }
+        }
+        Some(fields)
+    }
+}
+
+/// The value of an attribute of a tag.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(r#" {name}=""#))?;
+    rest.split_once('"').map(|(value, _)| unescaped(value))
+}
+
+/// A text of a page as it is read.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split("&#");
+    let mut read = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once(';').unwrap();
+        read.extend(char::from_u32(code.parse().unwrap()));
+        read.push_str(rest);
+    }
+    read
 }

@@ -85,7 +85,7 @@ async fn a_picture_shows_who_reports_to_whom_and_counts_those_who_do_not_fit() {
         assert!(part.says("Subir a <bdi>") && !part.says(">Dirección</text>"));
 
         let file = founder.get(&format!("/admin/employees/chart.svg?root={top}")).await;
-        assert_eq!(file.headers["content-type"], "image/svg+xml");
+        assert_eq!(file.headers["content-type"], "image/svg+xml; charset=utf-8");
         assert!(file.html.starts_with("<svg ") && file.html.ends_with("</svg>") && !file.says("<a "));
         let other = orq.founder("Otra").await;
         assert_eq!(other.get(&format!("/admin/employees/chart?root={top}")).await.status, 404);
