@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 
 use crate::bench::Place;
+use crate::fill::fill;
 use crate::load::{Connection, request};
 use crate::postgres;
 use crate::server::{Account, Database, Server, create_accounts, fetch_tokens};
@@ -19,24 +20,28 @@ pub(crate) struct Crowd {
     pub(crate) large: Option<Account>,
 }
 
+/// The companies that have nobody.
+const NOBODY: &str =
+    "select c.id from company c where not exists (select 1 from employee e where e.company_id = c.id)";
+
 /// A person `i` of a company: the same name and one of four departments as many others, a number of their own.
 const PEOPLE: &[&str] = &[
     "insert into department (company_id, id, name, name_key, lead_ids, version, created_at, updated_at)
-     select company, 'dep_' || {pad:i}, case i when 0 then 'Ventas' else 'Equipo ' || i end,
+     select company, 'dep_' || {pad:26:i}, case i when 0 then 'Ventas' else 'Equipo ' || i end,
         case i when 0 then 'ventas' else 'equipo ' || i end, '[]', 1, 1, 1 from person where i < 4",
     "insert into employee (company_id, id, full_name, email, email_key, employee_number, status, start_date, job_title,
         employment_type, department_id, external_refs, version, created_at, updated_at, name_key, words)
-     select company, 'emp_' || {pad:i}, 'Ana Ruiz', 'p' || i || '@example.com', 'p' || i || '@example.com', '' || i,
+     select company, 'emp_' || {pad:26:i}, 'Ana Ruiz', 'p' || i || '@example.com', 'p' || i || '@example.com', '' || i,
         case i % 10 when 0 then 'on_leave' else 'active' end, '2026-01-12', 'Comercial', 'full_time',
-        'dep_' || {pad:(i % 4)}, '{\"sap\":\"' || i || '\"}', 1, 1767225600000 + i, 1767225600000 + i, 'ana ruiz',
-        ' ana p' || {pad:i} || ' ruiz' from person",
+        'dep_' || {pad:26:i % 4}, '{\"sap\":\"' || i || '\"}', 1, 1767225600000 + i, 1767225600000 + i, 'ana ruiz',
+        ' ana p' || {pad:26:i} || ' ruiz' from person",
     "insert into external_ref (company_id, system, value, employee_id)
-     select company, 'sap', '' || i, 'emp_' || {pad:i} from person",
+     select company, 'sap', '' || i, 'emp_' || {pad:26:i} from person",
     "insert into employee_word (company_id, word, employee_id)
-     select company, word, 'emp_' || {pad:i}
+     select company, word, 'emp_' || {pad:26:i}
        from person cross join (select 0 k, 'ana' word union all select 1, 'ruiz') words",
     "insert into employee_word (company_id, word, employee_id)
-     select company, 'p' || {pad:i}, 'emp_' || {pad:i} from person",
+     select company, 'p' || {pad:26:i}, 'emp_' || {pad:26:i} from person",
 ];
 
 impl Crowd {
@@ -44,12 +49,12 @@ impl Crowd {
     pub(crate) async fn gather(place: &Place, companies: u64, large: u64) -> anyhow::Result<Self> {
         let database = Database::make(place).await?;
         let mut accounts = create_accounts(&database.open().await?, usize::try_from(companies)?).await?;
-        fill(&database, COMPANY).await?;
+        fill(&database, NOBODY, COMPANY, PEOPLE).await?;
         let mut one = match large {
             0 => Vec::new(),
             _ => create_accounts(&database.open().await?, 1).await?,
         };
-        fill(&database, large).await?;
+        fill(&database, NOBODY, large, PEOPLE).await?;
         if let Ok(url) = database.url() {
             postgres::client(url).await?.batch_execute("vacuum analyze").await?;
         }
@@ -75,52 +80,4 @@ impl Crowd {
         let text = |name: &str| person[name].as_str().map(str::to_owned).context("a person");
         Ok((text("employeeNumber")?, text("id")?))
     }
-}
-
-/// Gives every company that has nobody `people` people.
-async fn fill(database: &Database, people: u64) -> anyhow::Result<()> {
-    let fill = |numbers: &str, pad: fn(&str) -> String, text: &str| {
-        let mut text = text.to_owned();
-        for what in ["i", "(i % 4)"] {
-            text = text.replace(&format!("{{pad:{what}}}"), &pad(what));
-        }
-        let head = "insert into nobody select c.id from company c
-                     where not exists (select 1 from employee e where e.company_id = c.id)";
-        let (insert, select) = text.split_once("select ").unwrap_or_default();
-        let with = format!("with {numbers}, person (company, i) as (select id, i from nobody cross join n)");
-        (head, format!("{insert} {with} select {select}"))
-    };
-    let temporary = "create temporary table nobody (id text)";
-    match database.url() {
-        Ok(url) => {
-            let client = postgres::client(url).await?;
-            client.batch_execute(temporary).await?;
-            let numbers = format!("n (i) as (select generate_series(0, {people} - 1))");
-            for (at, text) in PEOPLE.iter().enumerate() {
-                let (head, text) = fill(&numbers, |what| format!("lpad({what}::text, 26, '0')"), text);
-                if at == 0 {
-                    client.batch_execute(head).await?;
-                }
-                client.batch_execute(&text).await.with_context(|| text.clone())?;
-            }
-        }
-        Err(_) => {
-            let connection = rusqlite::Connection::open(database.file())?;
-            // What is lost if the machine fails meanwhile is made again.
-            connection.execute_batch("pragma synchronous = off; pragma cache_size = -1000000; begin")?;
-            connection.execute_batch(temporary)?;
-            let numbers = format!(
-                "recursive n (i) as (select 0 where {people} > 0 union all select i + 1 from n where i < {people} - 1)"
-            );
-            for (at, text) in PEOPLE.iter().enumerate() {
-                let (head, text) = fill(&numbers, |what| format!("printf('%026d', {what})"), text);
-                if at == 0 {
-                    connection.execute_batch(head)?;
-                }
-                connection.execute_batch(&text).with_context(|| text.clone())?;
-            }
-            connection.execute_batch("commit; pragma wal_checkpoint(truncate)")?;
-        }
-    }
-    Ok(())
 }

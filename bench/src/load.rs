@@ -159,6 +159,13 @@ impl Connection {
         String::from_utf8_lossy(&self.buffer[self.body.clone()])
     }
 
+    /// The last header of this name in the last answer.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let head = std::str::from_utf8(self.buffer.get(..self.body.start)?).ok()?;
+        let headers = head.split("\r\n").filter_map(|line| line.split_once(": "));
+        headers.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).last()
+    }
+
     /// Its length.
     pub(crate) fn body_length(&self) -> usize {
         self.body.len()

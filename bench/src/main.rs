@@ -6,7 +6,9 @@ mod bare;
 mod batches;
 mod bench;
 mod child;
+mod console;
 mod crowd;
+mod fill;
 mod growth;
 mod kills;
 mod lab;
@@ -127,6 +129,8 @@ enum Scenario {
     Kills,
     /// SQL statements a delivery (PostgreSQL started for the run, and only if it is asked for by name)
     Statements,
+    /// Each page of the console over 100,000 people and a million deliveries (only if it alone is asked for by name)
+    Console,
 }
 
 fn main() -> ExitCode {
@@ -240,6 +244,11 @@ async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String)
         text.push_str(&table::table(title, &rows, &[]));
         return Ok(true);
     }
+    if cli.scenario == [Scenario::Console] {
+        let rows = console::console(&place).await?;
+        text.push_str(&table::table(title, &rows, &[]));
+        return Ok(true);
+    }
     let mut bench = Bench::set_up(place, pace).await?;
     let mut rows = Vec::new();
     for scenario in Scenario::value_variants() {
@@ -264,6 +273,7 @@ async fn measure_engine(cli: &Cli, place: Place, title: &str, text: &mut String)
             Scenario::Kills => kills::kills(bench, cli.kills).await,
             Scenario::Statements if cli.scenario.is_empty() => Ok(Vec::new()),
             Scenario::Statements => statements::statements(bench).await,
+            Scenario::Console => Ok(Vec::new()),
         };
         let failed = || format!("{title}: {scenario:?} failed. {}", bench.complaints().join("\n"));
         rows.extend(measured.with_context(failed)?);
