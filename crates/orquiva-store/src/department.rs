@@ -230,13 +230,13 @@ pub async fn use_of(tx: &Tx, company: CompanyId, id: DepartmentId) -> Result<(i6
 
 /// How many people who have not left are in each department; who is in none counts under none.
 pub async fn heads(tx: &Tx, company: CompanyId) -> Result<Vec<(Option<DepartmentId>, i64)>, StoreError> {
-    // Two walks along indexes: nearly everyone is there, and few have left.
+    // Two walks along indexes that read no row: everyone, and those who have left.
     let sql = sql!(
         "select department_id, cast(sum(heads) as bigint) from
             (select department_id, count(*) as heads from employee where company_id = $1 group by department_id
               union all
              select department_id, -count(*) from employee
-              where company_id = $1 and status = 'terminated' and status <> 'active' group by department_id) counted
+              where company_id = $1 and status = 'terminated' group by department_id) counted
           group by department_id"
     );
     tx.all(sql, args![company], |row| Ok((row.opt_id(0)?, row.int(1)?))).await

@@ -132,16 +132,11 @@ pub async fn list_reports(
     after: Option<EmployeeId>,
     limit: i64,
 ) -> Result<Vec<Employee>, StoreError> {
-    let direct = sql!(
-        "select e.company_id, e.id, e.full_name, e.first_name, e.last_name, e.second_last_name, e.preferred_name,
-                e.email, e.phone, e.employee_number, e.status, e.start_date, e.job_title, e.employment_type, e.location,
-                e.department_id, d.name, e.external_refs, e.version, e.created_at, e.updated_at, e.original_hire_date,
-                e.end_date, e.termination_reason, e.manager_id, e.personal_email, e.birth_date, e.gender,
-                e.nationality, e.national_id, e.home_address, e.due_on, e.former, e.custom_fields,
-                e.sensitive_custom_fields
-           from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
-          where e.company_id = $1 and e.manager_id = $2 and e.id > $3 order by e.id limit $4"
-    );
+    if !all {
+        let filter = Filter { managers: vec![manager], ..Filter::default() };
+        let place = after.map(|id| Place { id, key: String::new() });
+        return list(tx, company, &filter, Sort::default(), place.as_ref(), limit).await;
+    }
     let through_others = sql!(
         "with recursive below (id) as
              (select id from employee where company_id = $1 and manager_id = $2
@@ -158,7 +153,7 @@ pub async fn list_reports(
           where below.id > $3 order by below.id limit $4"
     );
     let after = after.map(|id| id.to_string()).unwrap_or_default();
-    tx.all(if all { through_others } else { direct }, args![company, manager, after, limit], read).await
+    tx.all(through_others, args![company, manager, after, limit], read).await
 }
 
 /// Removes an employee with its references and words, if that is still what is stored.

@@ -8,6 +8,7 @@ use orquiva_core::search::Search;
 use orquiva_core::time::FrozenClock;
 use orquiva_core::{Date, Secret, Timestamp};
 
+use crate::department;
 use crate::employee::{self, Filter, Order, Place, Sort};
 use crate::sql::Sql;
 use crate::tx::TxEngine;
@@ -98,13 +99,14 @@ async fn fill(tx: &Tx, company: CompanyId) -> Result<(), StoreError> {
     for company in [company, known("cmp_00000000000000000000000002")] {
         run(
             "insert into employee (company_id, id, full_name, email, email_key, employee_number, status, start_date,
-                employment_type, department_id, external_refs, version, created_at, updated_at, name_key, location_key,
+                employment_type, department_id, manager_id, external_refs, version, created_at, updated_at, name_key, location_key,
                 words)
              select $1, id, 'Ana ' || i, 'ana' || i || '@acme.test', 'ana' || i || '@acme.test', 'E' || i,
                 case i % 10 when 0 then 'on_leave' else 'active' end,
                 case i % 3 when 0 then null else '2026-01-' || (10 + i % 19) end,
                 case i % 5 when 0 then 'intern' else 'full_time' end,
-                'dep_0000000000000000000000000' || (i % 10), '{}', 1, i, i, 'ana ' || i,
+                'dep_0000000000000000000000000' || (i % 10),
+                case when i > 49 then 'emp_000000000000000000000000' || (10 + i % 40) else null end, '{}', 1, i, i, 'ana ' || i,
                 case i % 4 when 0 then 'madrid' else null end, ' ana ' || i from p",
             company,
         )
@@ -155,7 +157,7 @@ async fn every_hot_read_walks_an_index() {
         employee::get(&tx, company, some).await.expect("someone");
         assert_walks("get", &plan(&tx).await);
 
-        for by in [Order::Id, Order::FullName, Order::UpdatedAt] {
+        for by in [Order::Id, Order::FullName, Order::StartDate, Order::UpdatedAt] {
             for descending in [false, true] {
                 let sort = Sort { by, descending };
                 let several = Filter { statuses: vec![Status::Active, Status::OnLeave], ..Filter::default() };
@@ -170,6 +172,7 @@ async fn every_hot_read_walks_an_index() {
             }
         }
         assert_filters_walk(&tx, company).await;
+        assert_charts_walk(&tx, company).await;
         let (everyone, place) = (Filter::default(), Place { id: some, key: String::new() });
         let next = employee::list(&tx, company, &everyone, BY_ID, Some(&place), 1).await.expect("a page");
         assert_eq!(next[0].profile.email.as_str(), "ana43@acme.test");
@@ -180,12 +183,14 @@ async fn every_hot_read_walks_an_index() {
 async fn assert_filters_walk(tx: &Tx, company: CompanyId) {
     let all = Filter::default;
     let department = DepartmentId::parse("dep_00000000000000000000000003").expect("an id");
+    let manager = EmployeeId::parse("emp_00000000000000000000000042").expect("an id");
     let since = Some(Timestamp::from_millis(PEOPLE - 100));
     let day = Date::parse("2026-01-20");
     let email = |number: i64| Email::parse(&format!("ana{number}@acme.test")).expect("an address");
     for (what, filter, by, found) in [
         ("department", Filter { departments: vec![department], ..all() }, Order::Id, 51),
         ("a department's name", Filter { department: Some("ventas".to_owned()), ..all() }, Order::Id, 0),
+        ("manager", Filter { managers: vec![manager], ..all() }, Order::Id, 51),
         ("status", Filter { statuses: vec![Status::OnLeave], ..all() }, Order::Id, 51),
         ("type", Filter { employment_types: vec![EmploymentType::Intern], ..all() }, Order::Id, 51),
         ("location", Filter { location: Some("MADRID".to_owned()), ..all() }, Order::Id, 51),
@@ -214,6 +219,37 @@ async fn assert_filters_walk(tx: &Tx, company: CompanyId) {
             assert!(plan.iter().any(|step| step.contains("employee_word")), "{what} leads: {plan:?}");
         }
     }
+}
+
+/// Who reports to whom, how many people are where, and the few whose order is made anew.
+async fn assert_charts_walk(tx: &Tx, company: CompanyId) {
+    let managers = [41, 42].map(|id| EmployeeId::parse(&format!("emp_{id:026}")).expect("an id"));
+    let few = Filter { managers: managers.to_vec(), ..Filter::default() };
+    for by in [Order::Id, Order::FullName, Order::StartDate] {
+        let (plan, found) = listed(tx, company, few.clone(), Sort { by, descending: true }).await;
+        assert_eq!(found, 51);
+        assert_leads("two managers", &plan, "employee_manager");
+    }
+    let below = employee::below(tx, company, &managers, 250).await.expect("people");
+    assert_leads("below", &plan(tx).await, "employee_manager");
+    let of_first = below.iter().take_while(|one| one.manager == Some(managers[0])).count();
+    assert_eq!((below.len(), of_first), (250, 199), "manager by manager");
+    let counts = employee::counts(tx, company, &managers).await.expect("counts");
+    let steps = plan(tx).await;
+    assert_leads("counts", &steps, "employee_manager");
+    assert_eq!(managers.map(|id| counts[&id]), [199, 199]);
+    let heads = department::heads(tx, company).await.expect("counts");
+    // PostgreSQL reads every row where half of all are the company's.
+    let steps = plan(tx).await.join("\n");
+    assert!(!steps.contains("SEARCH") || steps.matches("USING COVERING INDEX").count() == 2, "{steps}");
+    assert_eq!(heads.iter().map(|(_, heads)| heads).sum::<i64>(), PEOPLE);
+}
+
+/// Neither reads a whole table nor leaves the company, and SQLite goes along `index`.
+fn assert_leads(what: &str, plan: &[String], index: &str) {
+    assert_walks(what, plan);
+    let steps = plan.join("\n");
+    assert!(!steps.contains("SEARCH") || steps.contains(index), "{what}: {steps}");
 }
 
 mod deliveries;

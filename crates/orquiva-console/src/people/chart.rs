@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header;
 use orquiva_core::Language;
 use orquiva_core::id::EmployeeId;
+use orquiva_core::search::name_key;
 use orquiva_store::employee::{self, Standing};
 
 use crate::console::Console;
@@ -18,8 +19,9 @@ use crate::page::{Here, Page, html};
 use crate::sign_in::Asked;
 use crate::stop::Stop;
 
-/// Most people of a picture: whoever is not in it is counted beside their manager.
-const MOST: usize = 200;
+/// Most people of the picture in a page, and of one to keep: whoever is not in it is counted beside their manager.
+const MOST: usize = 100;
+const MOST_TO_KEEP: usize = 1_000;
 
 /// Width and height of a box, and the space to the next one on its right and below.
 const BOX: (usize, usize) = (216, 46);
@@ -47,7 +49,7 @@ pub(crate) async fn show(
     member: Member,
     Query(asked): Asked,
 ) -> Result<Response, Stop> {
-    let chart = Chart::of(&console, &member, asked.get("root")).await?;
+    let chart = Chart::of(&console, &member, asked.get("root"), MOST).await?;
     let page = Page::of(&member, Some(Here::People), ("Organigrama", "Org chart"));
     let above = match chart.root.as_ref().and_then(|root| root.manager) {
         Some(id) => employee::named(&console.store.read().await?, member.company.id, id).await?,
@@ -68,7 +70,7 @@ pub(crate) async fn download(
     member: Member,
     Query(asked): Asked,
 ) -> Result<Response, Stop> {
-    let chart = Chart::of(&console, &member, asked.get("root")).await?;
+    let chart = Chart::of(&console, &member, asked.get("root"), MOST_TO_KEEP).await?;
     let language = member.guest.language;
     let name = language.pick("organigrama", "org-chart");
     let kind = (header::CONTENT_TYPE, "image/svg+xml; charset=utf-8".to_owned());
@@ -86,8 +88,13 @@ struct Chart {
 }
 
 impl Chart {
-    /// Of someone and those below, or of the whole company.
-    async fn of(console: &Console, member: &Member, root: Option<&String>) -> Result<Self, Stop> {
+    /// Of someone and those below, or of the whole company: up to `most` people.
+    async fn of(
+        console: &Console,
+        member: &Member,
+        root: Option<&String>,
+        most: usize,
+    ) -> Result<Self, Stop> {
         let (tx, company) = (console.store.read().await?, member.company.id);
         let root = match root {
             Some(id) => {
@@ -98,14 +105,15 @@ impl Chart {
         };
         let mut people = match &root {
             Some(root) => vec![root.clone()],
-            None => employee::tops(&tx, company, MOST as i64).await?,
+            None => employee::tops(&tx, company, most as i64).await?,
         };
         let mut edge: Vec<EmployeeId> = people.iter().map(|one| one.id).collect();
-        while people.len() < MOST && !edge.is_empty() {
-            let left = MOST - people.len();
+        while people.len() < most && !edge.is_empty() {
+            let left = most - people.len();
             let mut next = employee::below(&tx, company, &edge, left as i64).await?;
             // A chain of managers never closes, but the pages of one reading may be of two moments.
             next.retain(|one| !people.iter().any(|known| known.id == one.id));
+            next.sort_by_cached_key(|one| name_key(&one.full_name));
             edge = next.iter().map(|one| one.id).collect();
             people.append(&mut next);
         }

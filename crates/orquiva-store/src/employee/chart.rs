@@ -39,20 +39,24 @@ pub async fn tops(tx: &Tx, company: CompanyId, limit: i64) -> Result<Vec<Standin
     tx.all(sql, args![company, limit], read).await
 }
 
-/// Up to `limit` people who report directly to one of `managers`, by name.
+/// Up to `limit` people who report directly to one of `managers`, those of the first ones first.
 pub async fn below(
     tx: &Tx,
     company: CompanyId,
     managers: &[EmployeeId],
     limit: i64,
 ) -> Result<Vec<Standing>, StoreError> {
+    // Manager by manager, so that no more are read than there is room for.
     let sql = sql!(
-        sqlite "select id, full_name, job_title, manager_id from employee
-                 where company_id = $1 and manager_id in (select value from json_each($2)) and status <> 'terminated'
-                 order by name_key, id limit $3",
-        postgres "select id, full_name, job_title, manager_id from employee
-                   where company_id = $1 and manager_id = any (array(select json_array_elements_text($2::text::json)))
-                     and status <> 'terminated' order by name_key, id limit $3"
+        sqlite "select e.id, e.full_name, e.job_title, e.manager_id
+                  from json_each($2) above cross join employee e indexed by employee_manager
+                 where e.company_id = $1 and e.manager_id = above.value and e.status <> 'terminated' limit $3",
+        postgres "select e.id, e.full_name, e.job_title, e.manager_id
+                    from json_array_elements_text($2::text::json) above (id) cross join lateral
+                         (select id, full_name, job_title, manager_id from employee
+                           where company_id = $1 and manager_id = above.id and status <> 'terminated'
+                           order by id limit $3) e
+                   limit $3"
     );
     tx.all(sql, args![company, json(managers)?, limit], read).await
 }
@@ -63,16 +67,22 @@ pub async fn counts(
     company: CompanyId,
     managers: &[EmployeeId],
 ) -> Result<HashMap<EmployeeId, i64>, StoreError> {
+    // Everyone less those who have left: both are counted without reading a row.
     let sql = sql!(
-        sqlite "select manager_id, count(*) from employee
-                 where company_id = $1 and manager_id in (select value from json_each($2)) and status <> 'terminated'
-                 group by manager_id",
-        postgres "select manager_id, count(*) from employee
-                   where company_id = $1 and manager_id = any (array(select json_array_elements_text($2::text::json)))
-                     and status <> 'terminated' group by manager_id"
+        sqlite "select above.value,
+                    (select count(*) from employee indexed by employee_manager
+                      where company_id = $1 and manager_id = above.value)
+                  - (select count(*) from employee indexed by employee_left_manager
+                      where company_id = $1 and manager_id = above.value and status = 'terminated')
+                  from json_each($2) above",
+        postgres "select above.id,
+                      (select count(*) from employee where company_id = $1 and manager_id = above.id)
+                    - (select count(*) from employee
+                        where company_id = $1 and manager_id = above.id and status = 'terminated')
+                    from json_array_elements_text($2::text::json) above (id)"
     );
     let rows = tx.all(sql, args![company, json(managers)?], |row| Ok((row.id(0)?, row.int(1)?))).await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().filter(|(_, count)| *count > 0).collect())
 }
 
 fn json(ids: &[EmployeeId]) -> Result<String, StoreError> {

@@ -1,5 +1,5 @@
-//! Lists of employees: narrowed, put in order, and gone on with from a place. Each is a walk along an index; only the
-//! order of first days, which few ask for, is made anew from the company's own rows.
+//! Lists of employees: narrowed, put in order, and gone on with from a place. Each is a walk along an index; only where
+//! those who are meant are few is their order made anew.
 
 use orquiva_core::employee::{Email, Employee, EmploymentType, Status};
 use orquiva_core::id::{CompanyId, DepartmentId, EmployeeId};
@@ -113,7 +113,7 @@ pub async fn list(
     let mut query = Query::over(company);
     match word::rarest(tx, company, &filter.search.words).await? {
         Some(rarest) => query.lead_from_word(rarest),
-        None => query.text.push_str(EVERYONE),
+        None => query.lead_from_everyone(index_of_few(tx, company, filter, sort).await?),
     }
     query.narrow(filter);
     query.go_on(sort, place)?;
@@ -129,9 +129,39 @@ pub async fn list(
 /// The first day of work, as a text that is never null, so that a place in the order can be told.
 const FIRST_DAY: &str = "coalesce(e.start_date, '')";
 
-const EVERYONE: &str =
-    " from employee e left join department d on d.company_id = e.company_id and d.id = e.department_id
-          where e.company_id = $1";
+/// Most people whose order is made anew.
+const FEW: i64 = 2_000;
+
+/// The index that leads to those whom `filter` means, if they are few: a walk in the order of `sort` would pass nearly
+/// everyone before it has found a page of them.
+async fn index_of_few(
+    tx: &Tx,
+    company: CompanyId,
+    filter: &Filter,
+    sort: Sort,
+) -> Result<Option<&'static str>, StoreError> {
+    let Filter { department, departments, statuses, managers, .. } = filter;
+    let (index, narrow, values): (_, fn(&mut Query, &Filter), _) = if !managers.is_empty() {
+        ("employee_manager", Query::narrow_managers, managers.len())
+    } else if department.is_some() || !departments.is_empty() {
+        ("employee_department", Query::narrow_departments, departments.len().max(1))
+    } else if !statuses.is_empty() && !statuses.contains(&Status::Active) {
+        ("employee_status", Query::narrow_statuses, statuses.len())
+    } else {
+        return Ok(None);
+    };
+    if sort.by == Order::Id && values == 1 {
+        return Ok(Some(index)); // which has them in this order
+    }
+    let text =
+        format!("select count(*) from (select 1 from employee e indexed by {index} where e.company_id = $1");
+    let mut query = Query { text, args: vec![company.into()] };
+    narrow(&mut query, filter);
+    let most = query.bind(FEW + 1);
+    query.text.push_str(&format!(" limit {most}) few"));
+    let count = tx.first(&Sql::made(query.text), &query.args, |row| row.int(0)).await?;
+    Ok((count.unwrap_or_default() <= FEW).then_some(index))
+}
 
 /// A query while it is being put together.
 struct Query {
@@ -178,6 +208,15 @@ impl Query {
         }
     }
 
+    /// Starts from the company, along an index if one is named.
+    fn lead_from_everyone(&mut self, index: Option<&str>) {
+        let hint = index.map(|index| format!(" indexed by {index}")).unwrap_or_default();
+        self.text.push_str(&format!(
+            " from employee e{hint} left join department d on d.company_id = e.company_id and d.id = e.department_id
+          where e.company_id = $1"
+        ));
+    }
+
     /// Starts from the few people of a rare word. `cross join` is where SQLite keeps the order as it is written.
     fn lead_from_word(&mut self, word: &str) {
         let (from, to) = (self.bind(word.to_owned()), self.bind(word::after(word)));
@@ -191,21 +230,13 @@ impl Query {
     }
 
     fn narrow(&mut self, filter: &Filter) {
-        if let Some(key) = &filter.department {
-            let condition =
-                "e.department_id = (select id from department where company_id = $1 and name_key = {})";
-            self.and(condition, [key.clone().into()]);
-        }
-        self.and_among("e.department_id", filter.departments.iter().map(|id| (*id).into()).collect());
-        self.and_among("e.status", filter.statuses.iter().map(|status| status.as_str().into()).collect());
-        if !filter.statuses.is_empty() && !filter.statuses.contains(&Status::Active) {
-            self.text.push_str(" and e.status <> 'active'"); // by the index of the few
-        }
+        self.narrow_departments(filter);
+        self.narrow_statuses(filter);
         self.and_among("e.email_key", filter.emails.iter().map(|email| email.key().into()).collect());
         if let Some(number) = &filter.employee_number {
             self.and("e.employee_number = {}", [number.clone().into()]);
         }
-        self.and_among("e.manager_id", filter.managers.iter().map(|id| (*id).into()).collect());
+        self.narrow_managers(filter);
         let types = filter.employment_types.iter().map(|kind| kind.as_str().into()).collect();
         self.and_among("e.employment_type", types);
         if let Some(location) = &filter.location {
@@ -229,6 +260,26 @@ impl Query {
             let beginning = [address.clone().into(), word::after(address).into()];
             self.and("e.email_key >= {} and e.email_key < {}", beginning);
         }
+    }
+
+    fn narrow_departments(&mut self, filter: &Filter) {
+        if let Some(key) = &filter.department {
+            let condition =
+                "e.department_id = (select id from department where company_id = $1 and name_key = {})";
+            self.and(condition, [key.clone().into()]);
+        }
+        self.and_among("e.department_id", filter.departments.iter().map(|id| (*id).into()).collect());
+    }
+
+    fn narrow_statuses(&mut self, filter: &Filter) {
+        self.and_among("e.status", filter.statuses.iter().map(|status| status.as_str().into()).collect());
+        if !filter.statuses.is_empty() && !filter.statuses.contains(&Status::Active) {
+            self.text.push_str(" and e.status <> 'active'"); // by the index of the few
+        }
+    }
+
+    fn narrow_managers(&mut self, filter: &Filter) {
+        self.and_among("e.manager_id", filter.managers.iter().map(|id| (*id).into()).collect());
     }
 
     fn narrow_times(&mut self, filter: &Filter) {
