@@ -3,10 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use orquiva_core::id::DepartmentId;
+use orquiva_store::employee::Standing;
 use orquiva_web::{App, Inside};
 use tokio::sync::Semaphore;
 
 use crate::gate::Gate;
+use crate::kept::Kept;
 
 /// Whether anyone may found a company here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub struct Inner {
     pub(crate) hashing: Semaphore,
     /// Files are taken two at a time at most.
     pub(crate) uploads: Semaphore,
+    /// How many people are in each department.
+    pub(crate) heads: Kept<Vec<(Option<DepartmentId>, i64)>>,
+    /// Who stands at the top of each company's chart.
+    pub(crate) tops: Kept<Vec<Standing>>,
 }
 
 impl Deref for Console {
@@ -64,6 +71,8 @@ impl Console {
             gate: Gate::default(),
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(2),
+            heads: Kept::default(),
+            tops: Kept::default(),
         }))
     }
 

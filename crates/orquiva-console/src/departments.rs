@@ -54,9 +54,10 @@ struct ListPage {
 pub(crate) async fn list(State(console): State<Console>, member: Member) -> Result<Response, Stop> {
     let departments = all(&console, &member).await?;
     let tx = console.store.read().await?;
-    let heads = department::heads(&tx, member.company.id).await?;
+    let company = member.company.id;
+    let heads = console.heads.get(&tx, company, async |tx| department::heads(tx, company).await).await?;
     let leads: Vec<EmployeeId> = departments.iter().flat_map(|one| one.leads.iter().copied()).collect();
-    let people = employee::people(&tx, member.company.id, &leads).await?;
+    let people = employee::people(&tx, company, &leads).await?;
     let without = heads.iter().find(|(department, _)| department.is_none()).map_or(0, |(_, heads)| *heads);
     let tree = Tree::of(&departments, &heads);
     let called = |id: &EmployeeId| people.iter().find(|one| one.id == *id).map(|one| one.full_name.as_str());

@@ -23,6 +23,7 @@ mod gate;
 mod guest;
 mod home;
 mod html;
+mod kept;
 mod kinds;
 mod look;
 mod member;

@@ -184,6 +184,19 @@ pub async fn log(tx: &Tx, company: CompanyId) -> Result<Log, StoreError> {
     tx.first(sql, args![company], read_log).await?.ok_or(StoreError::NotFound)
 }
 
+/// The last place of a company's log, if everything that happened there has its place.
+pub async fn end_at_rest(tx: &Tx, company: CompanyId) -> Result<Option<i64>, StoreError> {
+    let sql = sql!(
+        sqlite "select last_sequence from event_log
+                 where company_id = $1 and not exists
+                       (select 1 from event indexed by event_unrouted where company_id = $1 and sequence is null)",
+        postgres "select last_sequence from event_log
+                   where company_id = $1 and not exists
+                         (select 1 from event where company_id = $1 and sequence is null)"
+    );
+    tx.first(sql, args![company], |row| row.int(0)).await
+}
+
 /// The last sequence of each of these companies' logs.
 pub async fn ends(tx: &Tx, companies: &[CompanyId]) -> Result<Vec<(CompanyId, i64)>, StoreError> {
     let sql = sql!(

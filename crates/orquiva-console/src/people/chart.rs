@@ -10,6 +10,7 @@ use http::header;
 use orquiva_core::Language;
 use orquiva_core::id::EmployeeId;
 use orquiva_core::search::name_key;
+use orquiva_store::Tx;
 use orquiva_store::employee::{self, Standing};
 
 use crate::console::Console;
@@ -105,8 +106,12 @@ impl Chart {
         };
         let mut people = match &root {
             Some(root) => vec![root.clone()],
-            None => employee::tops(&tx, company, most as i64).await?,
+            None => {
+                let tops = async |tx: &Tx| employee::tops(tx, company, MOST_TO_KEEP as i64).await;
+                console.tops.get(&tx, company, tops).await?
+            }
         };
+        people.truncate(most);
         let mut edge: Vec<EmployeeId> = people.iter().map(|one| one.id).collect();
         while people.len() < most && !edge.is_empty() {
             let left = most - people.len();
