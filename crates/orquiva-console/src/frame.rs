@@ -28,11 +28,7 @@ pub(crate) async fn finish(State(console): State<Console>, request: Request, nex
     parts.extensions.insert(guest.clone());
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(stop) = response.extensions_mut().remove::<Stop>() {
-        if let Stop::Refused(refused) = &stop
-            && refused.status() == 500
-        {
-            tracing::error!(path = guest.path, "a page could not be shown");
-        }
+        note(&stop, guest.path.split('?').next().unwrap_or_default());
         let (status, title, text) = stop.told(guest.language);
         let page = Page::for_guest(&guest, &title);
         response = html(&StopPage { page, title, text });
@@ -40,6 +36,25 @@ pub(crate) async fn finish(State(console): State<Console>, request: Request, nex
     }
     protect(&console, &guest, &mut response);
     response
+}
+
+/// Logs what somebody should look at (ASVS 16.3.2, 16.3.3).
+fn note(stop: &Stop, path: &str) {
+    match stop {
+        Stop::Forbidden => tracing::warn!(path, "a member asked for what their role does not allow"),
+        Stop::Forged => tracing::warn!(path, "a form that no page of ours made was refused"),
+        Stop::Busy => tracing::warn!(path, "too many tries from one address"),
+        Stop::Refused(refused) if refused.status() == 500 => {
+            tracing::error!(path, "a page could not be shown");
+        }
+        Stop::SignIn(_)
+        | Stop::Confirm(_)
+        | Stop::Company
+        | Stop::Suspended
+        | Stop::NotFound
+        | Stop::TooLarge
+        | Stop::Refused(_) => {}
+    }
 }
 
 /// What every page carries (ASVS 3.4, 14.3.2).
@@ -65,9 +80,6 @@ fn protect(console: &Console, guest: &Guest, response: &mut Response) {
         HeaderName::from_static("permissions-policy"),
         "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self), publickey-credentials-create=(self)",
     );
-    if console.is_secure() {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
-    }
     if let Some(new) = &guest.new_cookie {
         let (name, value) = cookie::set(console, cookie::GUEST, new, None);
         headers.append(name, value);

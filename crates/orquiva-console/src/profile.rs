@@ -137,12 +137,13 @@ pub(crate) async fn password(
     Ok(([cookie], Redirect::to("/admin/profile?said=password-changed")).into_response())
 }
 
-/// Ends one session, or all but this one.
+/// Ends one session, or all but this one (ASVS 7.5.2).
 pub(crate) async fn end_sessions(
     State(console): State<Console>,
     signed: SignedIn,
     form: Form,
 ) -> Result<Response, Stop> {
+    signed.confirmed(&console, "/admin/profile")?;
     let (user, own) = (signed.user.id, signed.session.id);
     let one = SessionId::parse(form.text("session"));
     let end = move |tx: Tx| async move {

@@ -51,6 +51,7 @@ use axum::{Router, middleware};
 /// Every route, and those of `pages`, which are for people. The API is served under `/v1` and, as the company's pinned
 /// version, without it.
 pub fn router(app: App, pages: Router) -> Router {
+    let is_secure = app.public_url.starts_with("https://");
     let (api, api_described) = api::router().split_for_parts();
     let (open, open_described) = oauth::router().merge(api::public()).split_for_parts();
     let api = api
@@ -66,5 +67,5 @@ pub fn router(app: App, pages: Router) -> Router {
         .with_state(app)
         .merge(pages)
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(request::panicked))
-        .layer(middleware::from_fn(request::frame))
+        .layer(middleware::from_fn_with_state(is_secure, request::frame))
 }

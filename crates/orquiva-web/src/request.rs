@@ -4,7 +4,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
@@ -16,8 +16,9 @@ use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names the request, and turns a [`Problem`] into the answer. A client's own id is kept if it is sane.
-pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
+/// Names the request, and turns a [`Problem`] into the answer. A client's own id is kept if it is sane. Where TLS alone
+/// reaches us, every answer says so (ASVS 3.4.1).
+pub(crate) async fn frame(State(is_secure): State<bool>, mut request: Request, next: Next) -> Response {
     let id = match request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)) {
         Some(id) => id.clone(),
         None => new_id(),
@@ -40,6 +41,10 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     }
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_secure {
+        let always = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, always);
+    }
     response
 }
 

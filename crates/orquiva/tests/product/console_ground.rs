@@ -307,6 +307,7 @@ pub(crate) fn same(before: &BTreeSet<String>, after: &BTreeSet<String>, at: &str
 pub(crate) fn is_protected(seen: &Seen, at: &str) {
     let header = |name: &str| seen.headers.get(name).map_or("", |value| value.to_str().unwrap());
     assert_eq!(header("x-content-type-options"), "nosniff", "{at}");
+    assert_eq!(header("strict-transport-security"), "max-age=31536000; includeSubDomains", "{at}");
     if at.starts_with("/assets/") {
         return;
     }
@@ -327,7 +328,6 @@ pub(crate) fn is_protected(seen: &Seen, at: &str) {
         ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
-        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ] {
         assert_eq!(header(name), value, "{at}: {name}");
     }

@@ -24,7 +24,7 @@ async fn department(browser: &Browser<'_>, name: &str, parent: &str) -> String {
     let created = browser.post("/admin/departments", &fields).await;
     assert_eq!(created.status, 303, "{}", created.html);
     let list = browser.get("/admin/departments").await;
-    let (before, _) = list.html.split_once(&format!("<strong>{name}</strong>")).unwrap();
+    let (before, _) = list.html.split_once(&format!("<bdi>{name}</bdi>")).unwrap();
     let (_, path) = before.rsplit_once("href=\"").unwrap();
     path.split('"').next().unwrap().to_owned()
 }
@@ -334,8 +334,7 @@ async fn departments_move_are_renamed_and_give_way_to_another() {
         let eva = hire(&founder, EVA).await;
         let north = department(&founder, "Norte", "").await;
         let list = founder.get("/admin/departments").await;
-        let sales =
-            list.html.split_once("<strong>Ventas</strong>").unwrap().0.rsplit_once("href=\"").unwrap().1;
+        let sales = list.html.split_once("<bdi>Ventas</bdi>").unwrap().0.rsplit_once("href=\"").unwrap().1;
         let sales = sales.split('"').next().unwrap().to_owned();
         assert!(list.says("Abiertos"));
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails there")]
 
 mod announcement;
+mod asvs;
 mod at_once;
 mod bad_input;
 mod batch;
@@ -11,6 +12,7 @@ mod clients;
 mod clock;
 mod console;
 mod console_audit;
+mod console_bad_input;
 mod console_events;
 mod console_export;
 mod console_factors;
