@@ -51,6 +51,7 @@ fn note(stop: &Stop, path: &str) {
         | Stop::Confirm(_)
         | Stop::Company
         | Stop::Suspended
+        | Stop::Invitation
         | Stop::NotFound
         | Stop::TooLarge
         | Stop::Refused(_) => {}

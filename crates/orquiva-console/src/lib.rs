@@ -27,6 +27,7 @@ mod kept;
 mod kinds;
 mod look;
 mod member;
+mod members;
 mod next;
 mod page;
 mod people;
@@ -123,6 +124,12 @@ pub fn pages(console: Console) -> Router {
             "/admin/settings/fields/{slug}/delete",
             get(settings::fields::delete::show).post(settings::fields::delete::post),
         )
+        .route("/admin/settings/members", get(members::list).post(members::invite::post))
+        .route("/admin/settings/members/new", get(members::invite::show))
+        .route("/admin/settings/members/{id}", get(members::change::show).post(members::change::post))
+        .route("/admin/settings/members/{id}/remove", get(members::change::ask).post(members::change::remove))
+        .route("/admin/settings/invitations/{id}/withdraw", post(members::invite::withdraw))
+        .route("/admin/invitation/{token}", get(members::join::show).post(members::join::post))
         .route("/admin/usage", get(usage::show))
         .route("/admin/usage/export/{what}", get(usage::export::get))
         .route("/admin/audit", get(audit::list))

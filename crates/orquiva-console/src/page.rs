@@ -19,6 +19,7 @@ pub(crate) enum Here {
     Events,
     Usage,
     Audit,
+    Members,
     Settings,
 }
 
@@ -100,6 +101,13 @@ const NAVIGATION: &[((&str, &str), &[Way])] = &[
                 icon: "shield",
                 names: ("Auditoría", "Audit"),
                 right: Some(Right::SeeAudit),
+            },
+            Way {
+                here: Here::Members,
+                path: "/admin/settings/members",
+                icon: "user",
+                names: ("Miembros", "Members"),
+                right: None,
             },
             Way {
                 here: Here::Settings,
@@ -272,6 +280,14 @@ const SAID: &[(&str, &str, &str)] = &[
         "Contraseña cambiada. Las demás sesiones se han cerrado.",
         "Password changed. All other sessions were ended.",
     ),
+    (
+        "invitation-withdrawn",
+        "Invitación retirada: su enlace ya no vale.",
+        "Invitation withdrawn: its link is good no more.",
+    ),
+    ("member-changed", "Rol guardado.", "Role saved."),
+    ("member-removed", "Ya no es miembro.", "They are no member any more."),
+    ("joined", "Ya es miembro de la empresa.", "You belong to the company now."),
     ("settings-saved", "Ajustes guardados.", "Settings saved."),
     ("field-created", "Campo creado.", "Field created."),
     ("field-saved", "Campo guardado.", "Field saved."),

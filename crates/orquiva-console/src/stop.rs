@@ -21,6 +21,8 @@ pub(crate) enum Stop {
     Suspended,
     /// Their role does not allow it.
     Forbidden,
+    /// No invitation has this link, or none any more.
+    Invitation,
     /// Nothing is there, or it is another company's.
     NotFound,
     /// The form does not come from a page of ours, or from one of another session.
@@ -77,6 +79,14 @@ impl Stop {
                 language.pick(
                     "Puede que se haya borrado o que la dirección esté mal escrita.",
                     "It may have been removed, or the address is mistyped.",
+                ),
+            ),
+            Self::Invitation => (
+                404,
+                language.pick("La invitación ya no vale", "The invitation is good no more"),
+                language.pick(
+                    "Ya se aceptó, se retiró, ha caducado o el enlace está incompleto. Pida otra a quien le invitó.",
+                    "It was accepted, withdrawn, has ended, or the link is not whole. Ask whoever invited you for another one.",
                 ),
             ),
             Self::Forged => (

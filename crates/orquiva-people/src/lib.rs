@@ -13,6 +13,7 @@ mod store;
 pub mod custom_fields;
 pub mod departments;
 pub mod founding;
+pub mod invitation;
 
 pub use batch::{Holds, Item, Outcome, carry_out};
 pub use employees::{change, hire, remove};

@@ -25,6 +25,7 @@ pub mod event;
 pub mod factor;
 pub mod idempotency;
 pub mod import;
+pub mod invitation;
 pub mod lane;
 pub mod member;
 pub mod notice;

@@ -21,6 +21,8 @@ pub struct Member {
     pub created_at: Timestamp,
     /// When they last signed in.
     pub last_sign_in_at: Option<Timestamp>,
+    /// Whether a password alone does not let them in, or they have a passkey.
+    pub has_second_factor: bool,
 }
 
 /// A company that someone belongs to.
@@ -62,7 +64,9 @@ pub async fn role(tx: &Tx, company: CompanyId, user: UserId) -> Result<Option<Ro
 /// The members of a company, the first ones first.
 pub async fn list(tx: &Tx, company: CompanyId) -> Result<Vec<Member>, StoreError> {
     let sql = sql!(
-        "select m.user_id, u.name, u.email, m.role, m.created_at, u.last_sign_in_at
+        "select m.user_id, u.name, u.email, m.role, m.created_at, u.last_sign_in_at,
+                cast(case when u.totp is not null or exists (select 1 from passkey p where p.user_id = u.id)
+                     then 1 else 0 end as bigint)
            from member m join console_user u on u.id = m.user_id
           where m.company_id = $1 order by m.created_at, m.user_id"
     );
@@ -74,6 +78,7 @@ pub async fn list(tx: &Tx, company: CompanyId) -> Result<Vec<Member>, StoreError
             role: read_role(row, 3)?,
             created_at: row.time(4)?,
             last_sign_in_at: row.opt_time(5)?,
+            has_second_factor: row.int(6)? > 0,
         })
     })
     .await
@@ -117,7 +122,7 @@ pub async fn owners(tx: &Tx, company: CompanyId) -> Result<i64, StoreError> {
     Ok(tx.first(sql, args![company], |row| row.int(0)).await?.unwrap_or(0))
 }
 
-fn read_role(row: &Row<'_>, column: usize) -> Result<Role, StoreError> {
+pub(crate) fn read_role(row: &Row<'_>, column: usize) -> Result<Role, StoreError> {
     let text = row.text(column)?;
     Role::parse(&text).ok_or_else(|| StoreError::broken(format!("`{text}` is no role")))
 }

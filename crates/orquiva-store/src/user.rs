@@ -103,7 +103,7 @@ pub async fn change(tx: &Tx, id: UserId, name: &str, language: Option<Language>)
 }
 
 /// Two addresses that differ in case only are one person's.
-fn key(email: &str) -> String {
+pub(crate) fn key(email: &str) -> String {
     Email::parse(email).map_or_else(|| email.trim().to_lowercase(), |email| email.key())
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use orquiva::listen::Listen;
-use orquiva::operator::{self, ClientCommand, CompanyCommand, KeyCommand};
+use orquiva::operator::{self, AdminCommand, ClientCommand, CompanyCommand, KeyCommand};
 use orquiva::settings::{Data, Log, LogFormat, Network};
 use orquiva::trigger::Trigger;
 use orquiva::wiring::Base;
@@ -53,6 +53,9 @@ enum Command {
     /// Companies
     #[command(subcommand)]
     Company(CompanyCommand),
+    /// Who runs a company in the console
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// API clients
     #[command(subcommand)]
     Client(ClientCommand),
@@ -90,6 +93,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Trigger(wanted) => trigger::trigger(wanted, &SystemClock::default(), cli.json).await,
         Command::Company(command) => {
             operator::company_command(&Base::open(&cli.data).await?, command, cli.json).await
+        }
+        Command::Admin(command) => {
+            operator::admin_command(&Base::open(&cli.data).await?, command, cli.json).await
         }
         Command::Client(command) => {
             operator::client_command(&Base::open(&cli.data).await?, command, cli.json).await

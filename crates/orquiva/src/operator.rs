@@ -1,6 +1,7 @@
-//! The operator's commands: companies, their API clients, the signing keys.
+//! The operator's commands: companies, who runs them, their API clients, the signing keys.
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
+mod admin;
 mod client;
 
 use anyhow::{Context as _, bail};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::wiring::Base;
 
+pub use admin::{AdminCommand, admin_command, invite_owner};
 pub use client::{
     ClientCommand, change_client, client_command, create_client, create_client_under, revoke_client,
     rotate_client,

@@ -7,6 +7,7 @@ use http::Method;
 use orquiva::operator;
 use orquiva_core::id::{CompanyId, UserId};
 use orquiva_core::{Plan, Role, Scopes};
+use orquiva_people::{founding, invitation};
 use orquiva_store::{StoreError, member, user};
 use serde_json::{Value, json};
 
@@ -97,6 +98,11 @@ impl<'o> Ground<'o> {
                 let made = operator::create_client(&self.orq.base, self.acme.company, "test", scopes).await;
                 vec![("id", made.unwrap().0.to_string())]
             }
+            _ if route.starts_with("/admin/settings/members/") => {
+                vec![("id", self.colleague().await.to_string())]
+            }
+            _ if route.starts_with("/admin/settings/invitations/") => vec![("id", self.invited().await.0)],
+            _ if route.starts_with("/admin/invitation/") => vec![("token", self.invited().await.1)],
             _ if route.starts_with("/admin/settings/fields/") => {
                 let field = json!({ "slug": self.number(), "label": "Nota", "type": "text" });
                 vec![("slug", self.made("/v1/custom-fields", field).await)]
@@ -123,6 +129,30 @@ impl<'o> Ground<'o> {
         assert!(matches!(made.status, 200..300), "{path}: {}", made.body);
         let id = made.body["id"].as_str().or_else(|| made.body["slug"].as_str());
         id.unwrap_or_default().to_owned()
+    }
+
+    /// Another member of the company's.
+    async fn colleague(&self) -> UserId {
+        let (company, now) = (self.acme.company, crate::harness::START);
+        let email = format!("{}@acme.test", self.number());
+        let id = self.orq.base.mint.next();
+        let new = founding::newcomer(id, "Eva Paz", &email, String::new(), now);
+        let join = move |tx| async move { founding::join(&tx, company, &new, Role::Viewer, now).await };
+        self.orq.base.store.write::<_, StoreError, _, _>(company, join).await.unwrap();
+        id
+    }
+
+    /// The id and the token of an invitation.
+    async fn invited(&self) -> (String, String) {
+        let (base, company, now) = (&self.orq.base, self.acme.company, crate::harness::START);
+        let email = format!("{}@acme.test", self.number());
+        let (host, id) = (("operator", "operator"), base.mint.next());
+        let new = invitation::new(id, company, &email, Role::Viewer, host, now);
+        let token = invitation::token(base.chance.as_ref());
+        let hash = invitation::hash(&base.key, token.expose());
+        let invite = move |tx| async move { orquiva_store::invitation::create(&tx, &new, &hash).await };
+        base.store.write::<_, StoreError, _, _>(company, invite).await.unwrap();
+        (id.to_string(), token.expose().to_owned())
     }
 
     async fn person(&self, route: &str) -> String {
@@ -205,6 +235,12 @@ impl<'o> Ground<'o> {
             };
             return self.orq.base.store.write::<_, StoreError, _, _>(company, change).await.unwrap();
         };
+        if target.path.starts_with("/admin/settings/members/") {
+            let (company, user) = (self.acme.company, UserId::parse(id).unwrap());
+            let change =
+                move |tx| async move { member::change(&tx, company, user, Role::Administrator).await };
+            return self.orq.base.store.write::<_, StoreError, _, _>(company, change).await.unwrap();
+        }
         let (path, body) = match target.path.split('/').nth(2) {
             Some("employees") => ("employees", json!({ "jobTitle": self.number() })),
             Some("departments") => ("departments", json!({ "code": self.number()[14..] })),

@@ -30,7 +30,7 @@ pub(crate) enum Ask {
 }
 
 use Ask::{File, Form, Look};
-use Right::{ManageClients, ManagePeople, ManageSettings, ManageWebhooks, SeeAudit};
+use Right::{ManageClients, ManageMembers, ManagePeople, ManageSettings, ManageWebhooks, SeeAudit};
 use Who::{Anyone, Has, Member, SignedIn};
 
 /// Each route: who may use it, and a right request. What its path names is made for it
@@ -194,6 +194,36 @@ pub(crate) const ENTRIES: &[(&str, Who, Ask)] = &[
         "POST /admin/settings/fields/{slug}/delete",
         Has(ManageSettings),
         Form("/admin/settings/fields/{slug}/delete", "", 303),
+    ),
+    ("GET /admin/settings/members", Member, Look(200)),
+    (
+        "POST /admin/settings/members",
+        Has(ManageMembers),
+        Form("/admin/settings/members/new", "email=$@acme.test&role=viewer", 200),
+    ),
+    ("GET /admin/settings/members/new", Has(ManageMembers), Look(200)),
+    ("GET /admin/settings/members/{id}", Has(ManageMembers), Look(200)),
+    (
+        "POST /admin/settings/members/{id}",
+        Has(ManageMembers),
+        Form("/admin/settings/members/{id}", "role=developer", 303),
+    ),
+    ("GET /admin/settings/members/{id}/remove", Has(ManageMembers), Look(200)),
+    (
+        "POST /admin/settings/members/{id}/remove",
+        Has(ManageMembers),
+        Form("/admin/settings/members/{id}/remove", "", 303),
+    ),
+    (
+        "POST /admin/settings/invitations/{id}/withdraw",
+        Has(ManageMembers),
+        Form("/admin/settings/members", "", 303),
+    ),
+    ("GET /admin/invitation/{token}", Anyone, Look(200)),
+    (
+        "POST /admin/invitation/{token}",
+        Anyone,
+        Form("/admin/invitation/{token}", "name=Eva&password=caballo correcto $", 303),
     ),
     ("GET /admin/usage", Member, Look(200)),
     ("GET /admin/usage/export/{what}", Member, Look(200)),

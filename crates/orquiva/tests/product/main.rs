@@ -20,6 +20,7 @@ mod console_foreign;
 mod console_ground;
 mod console_import;
 mod console_matrix;
+mod console_members;
 mod console_people;
 mod console_routes;
 mod console_settings;

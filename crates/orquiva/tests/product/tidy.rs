@@ -36,6 +36,7 @@ const ACROSS_COMPANIES: &[(&str, &str, &str)] = &[
     ("event.rs", "unrouted", "the router serves all companies"),
     ("idempotency.rs", "forget", "housekeeping"),
     ("import.rs", "claim", "every node works at the imports of all companies"),
+    ("invitation.rs", "find", "whoever is invited knows only the link"),
     ("lane.rs", "claim", "the worker serves all companies"),
     ("lane.rs", "next_due", "the worker serves all companies"),
     ("lane.rs", "take_back", "the worker serves all companies"),
