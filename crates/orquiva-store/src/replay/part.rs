@@ -204,8 +204,8 @@ pub(crate) async fn fates(
     Ok(fates)
 }
 
-/// The place of the first event of a log that happened at `moment` or later, by halving; the one after the last if there
-/// is none.
+/// The place of the first event of a log that happened at `moment` or later; the one after the last if there is none.
+/// Mostly it is near the end: steps back that double come to before it, then it is found by halving.
 pub(crate) async fn first_at(
     tx: &Tx,
     company: CompanyId,
@@ -214,13 +214,23 @@ pub(crate) async fn first_at(
 ) -> Result<i64, StoreError> {
     let sql = sql!("select created_at from event where company_id = $1 and sequence = $2");
     let (mut before, mut first) = (log.expired, log.last + 1);
+    let mut step = Some(1);
     while first - before > 1 {
-        let middle = before + (first - before) / 2;
+        let middle = match step {
+            Some(step) => (first - step).max(before + 1),
+            None => before + (first - before) / 2,
+        };
         let at = tx.first(sql, args![company, middle], |row| row.time(0)).await?;
         match at {
             // One that has expired meanwhile was early.
-            Some(at) if at >= moment => first = middle,
-            Some(_) | None => before = middle,
+            Some(at) if at >= moment => {
+                first = middle;
+                step = step.map(|step| 2 * step);
+            }
+            Some(_) | None => {
+                before = middle;
+                step = None;
+            }
         }
     }
     Ok(first)
