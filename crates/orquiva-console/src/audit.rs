@@ -198,12 +198,15 @@ pub(crate) async fn list(
     Ok(if page.faults.is_empty() { html(&page) } else { refused(&page) })
 }
 
-/// The last few entries of a company, for the first page.
+/// The last few entries of a company, for the first page of who may read them.
 pub(crate) async fn recent(
     console: &Console,
     member: &Member,
     count: i64,
 ) -> Result<Vec<audit::Entry>, Stop> {
+    if !member.may(Right::SeeAudit) {
+        return Ok(Vec::new());
+    }
     let tx = console.store.read().await?;
     let found = audit::list(&tx, member.company.id, &Filter::default(), count).await?;
     Ok(found.into_iter().map(|placed| placed.entry).collect())

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use orquiva_core::Right;
 use orquiva_store::audit::Entry;
 use orquiva_store::client::{self, Client};
 
@@ -23,6 +24,8 @@ struct HomePage {
     webhooks: usize,
     per_minute: String,
     plan: &'static str,
+    /// Whether the first steps are theirs to do.
+    may_begin: bool,
     /// Of the three first steps, those that are done.
     has_client: bool,
     has_token: bool,
@@ -50,6 +53,7 @@ pub(crate) async fn show(State(console): State<Console>, member: Member) -> Resu
         webhooks: webhooks.body["data"].as_array().map_or(0, Vec::len),
         per_minute: number(member.company.plan.per_minute().into(), language),
         plan: plan_name(member.company.plan.as_str()),
+        may_begin: member.may(Right::ManageClients),
         has_client: clients.iter().any(|client| client.revoked_at.is_none()),
         has_token: clients.iter().any(|client| client.last_used_at.is_some()),
         has_person: some > 0,
