@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::gate::Gate;
 use crate::kept::Kept;
+use crate::provider::{Door, Provider};
 
 /// Whether anyone may found a company here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Inner {
     pub(crate) inside: Inside,
     /// Whether anyone may found a company here.
     pub(crate) sign_up: SignUp,
+    /// The OpenID Connect provider, if there is one.
+    pub(crate) door: Option<Door>,
     /// Who may still try to sign in from where.
     pub(crate) gate: Gate,
     /// Passwords are compared two at a time at most: each takes a core for a while, and 19 MiB.
@@ -62,12 +65,14 @@ impl Deref for Inner {
 
 impl Console {
     /// A console over the parts of the web.
-    pub fn new(app: App, sign_up: SignUp) -> Self {
+    pub fn new(app: App, sign_up: SignUp, provider: Option<Provider>) -> Self {
+        let door = provider.map(|provider| Door::new(provider, app.clock.clone()));
         let inside = Inside::new(app.clone());
         Self(Arc::new(Inner {
             app,
             inside,
             sign_up,
+            door,
             gate: Gate::default(),
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(2),

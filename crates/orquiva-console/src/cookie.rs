@@ -12,6 +12,9 @@ pub(crate) const SESSION: &str = "orq_session";
 /// What the forms of a browser without a session are tied to.
 pub(crate) const GUEST: &str = "orq_guest";
 
+/// What someone who is at the OpenID Connect provider comes back with, sealed.
+pub(crate) const OPENID: &str = "orq_openid";
+
 /// `es` or `en`.
 pub(crate) const LANGUAGE: &str = "orq_language";
 

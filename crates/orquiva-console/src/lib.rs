@@ -32,6 +32,7 @@ mod next;
 mod page;
 mod people;
 mod profile;
+mod provider;
 mod settings;
 mod sheet;
 mod show;
@@ -45,6 +46,7 @@ mod webhooks;
 
 pub use console::{Console, SignUp};
 pub use people::import::work::Importer;
+pub use provider::{Fetch, Fetched, Provider, is_safe};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -59,6 +61,8 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/sign-in", get(sign_in::show).post(sign_in::create))
         .route("/admin/sign-in/code", post(sign_in::code::create))
         .route("/admin/sign-in/passkey", post(sign_in::passkey::create))
+        .route("/admin/sign-in/openid", get(sign_in::openid::start))
+        .route("/admin/sign-in/openid/back", get(sign_in::openid::back))
         .route("/admin/sign-out", post(sign_in::end))
         .route("/admin/confirm", get(sign_in::confirm::show).post(sign_in::confirm::create))
         .route("/admin/companies", get(sign_in::companies::show).post(sign_in::companies::enter))
@@ -70,6 +74,7 @@ pub fn pages(console: Console) -> Router {
         .route("/admin/profile/recovery", post(profile::totp::recovery))
         .route("/admin/profile/passkeys", get(profile::passkeys::show).post(profile::passkeys::create))
         .route("/admin/profile/passkeys/remove", post(profile::passkeys::remove))
+        .route("/admin/profile/identity/remove", post(sign_in::openid::unlink))
         .route("/admin/profile/sessions/end", post(profile::end_sessions))
         .route("/admin/api-clients", get(clients::list).post(clients::create::post))
         .route("/admin/api-clients/new", get(clients::create::show))

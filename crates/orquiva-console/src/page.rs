@@ -298,6 +298,12 @@ const SAID: &[(&str, &str, &str)] = &[
         "Los códigos de la aplicación ya no se piden al entrar.",
         "The app's codes are no longer asked for when you sign in.",
     ),
+    (
+        "identity-linked",
+        "Identidad vinculada: ya puede entrar con ella.",
+        "Identity linked: you can sign in with it now.",
+    ),
+    ("identity-unlinked", "Identidad desvinculada.", "Identity unlinked."),
     ("passkey-added", "Llave de acceso guardada.", "Passkey saved."),
     ("passkey-removed", "Llave de acceso borrada.", "Passkey removed."),
 ];

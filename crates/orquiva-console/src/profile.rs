@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use orquiva_core::id::SessionId;
 use orquiva_core::{Secret, password};
 use orquiva_store::session::{self, Session};
-use orquiva_store::{StoreError, Tx, factor, user};
+use orquiva_store::{StoreError, Tx, factor, identity, user};
 
 use crate::console::Console;
 use crate::form::Form;
@@ -31,6 +31,8 @@ struct ProfilePage {
     has_totp: bool,
     recovery_left: i64,
     passkeys: Vec<factor::Kept>,
+    /// The name of the OpenID Connect provider, and the addresses under which it knows them.
+    provider: Option<(String, Vec<String>)>,
     faults: Faults,
 }
 
@@ -71,11 +73,19 @@ fn browser(agent: &str, on: &str) -> String {
 async fn page(console: &Console, signed: &SignedIn, faults: Faults) -> Result<ProfilePage, Stop> {
     let tx = console.store.read().await?;
     let sessions = session::list(&tx, signed.user.id).await?;
+    let provider = match &console.door {
+        Some(door) => {
+            let linked = identity::of_user(&tx, &door.provider.issuer, signed.user.id).await?;
+            Some((door.provider.name.clone(), linked))
+        }
+        None => None,
+    };
     Ok(ProfilePage {
         has_totp: signed.user.totp.is_some(),
         recovery_left: factor::recovery_left(&tx, signed.user.id).await?,
         passkeys: factor::passkeys(&tx, signed.user.id).await?,
         page: Page::for_user(signed, signed.guest.language.pick("Su perfil", "Your profile")),
+        provider,
         name: signed.user.name.clone(),
         email: signed.user.email.clone(),
         sessions,

@@ -3,6 +3,7 @@
 pub(crate) mod code;
 pub(crate) mod companies;
 pub(crate) mod confirm;
+pub(crate) mod openid;
 pub(crate) mod passkey;
 
 use askama::Template;
@@ -20,7 +21,7 @@ use crate::form::Form;
 use crate::gate::blocked_until;
 use crate::guest::Guest;
 use crate::member::{SignedIn, sign_in};
-use crate::next::inward;
+use crate::next::{inward, with_next};
 use crate::page::{Page, html, refused};
 use crate::stop::Stop;
 
@@ -35,6 +36,10 @@ struct SignInPage {
     next: String,
     fault: String,
     may_sign_up: bool,
+    /// Whom else one can sign in with.
+    provider: Option<String>,
+    /// What stands behind the question mark on the way there.
+    onward: String,
     /// What a passkey has to answer, and the proof that it was asked.
     ask: passkey::Ask,
 }
@@ -46,6 +51,8 @@ fn page(console: &Console, guest: &Guest, email: &str, next: &str, fault: &str) 
         next: inward(next).to_owned(),
         fault: fault.to_owned(),
         may_sign_up: console.sign_up == SignUp::Open,
+        provider: console.door.as_ref().map(|door| door.provider.name.clone()),
+        onward: with_next("/admin/sign-in/openid", next),
         ask: passkey::Ask::new(console, guest),
     }
 }

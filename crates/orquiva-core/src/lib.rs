@@ -17,6 +17,7 @@ pub mod language;
 pub mod member;
 pub mod merge;
 pub mod network;
+pub mod openid;
 pub mod password;
 pub mod problem;
 pub mod scope;

@@ -24,6 +24,7 @@ pub mod employee;
 pub mod event;
 pub mod factor;
 pub mod idempotency;
+pub mod identity;
 pub mod import;
 pub mod invitation;
 pub mod lane;

@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[(i64, &str)] = &[
     (10, include_str!("../../../migrations/0010_lane_changes.sql")),
     (11, include_str!("../../../migrations/0011_lane_holder.sql")),
     (12, include_str!("../../../migrations/0012_invitation.sql")),
+    (13, include_str!("../../../migrations/0013_identity.sql")),
     (14, include_str!("../../../migrations/0014_lists.sql")),
 ];
 

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{Api, text};
 use crate::settings::{Data, Network};
-use crate::wiring::{Base, lock};
+use crate::wiring::{Base, lock, router};
 use crate::{operator, serve};
 
 /// The company that the walk is made in.
@@ -43,7 +43,8 @@ pub async fn demo(data: &Data, network: &Network, exit: bool) -> anyhow::Result<
     let node = base.node_under(url.clone(), rules).await?;
     let tokens = node.tokens.clone();
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(serve::run(node, network.sign_up.into(), listener, stopped));
+    let routes = router(node.app.clone(), network.sign_up.into(), network.openid.provider()?);
+    let running = tokio::spawn(serve::run(node, routes, listener, stopped));
 
     let (company, id, secret) = prepare(&base).await?;
     tokens.follow().await?;

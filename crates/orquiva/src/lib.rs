@@ -4,6 +4,7 @@ pub mod api;
 pub mod demo;
 pub mod listen;
 pub mod operator;
+pub mod provider;
 pub mod serve;
 pub mod settings;
 pub mod trigger;

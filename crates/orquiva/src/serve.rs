@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use orquiva_console::Importer;
-use orquiva_console::SignUp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -39,7 +38,8 @@ pub async fn serve(data: &Data, network: &Network) -> anyhow::Result<()> {
         tracing::info!("webhooks leave through the proxy {proxy}");
     }
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(run(node, network.sign_up.into(), listener, stopped));
+    let routes = router(node.app.clone(), network.sign_up.into(), network.openid.provider()?);
+    let running = tokio::spawn(run(node, routes, listener, stopped));
     asked_to_stop().await;
     tracing::info!("stopping: running requests and deliveries are finished first");
     stop.send_replace(true);
@@ -68,16 +68,15 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
 }
 
 /// Web, worker, scheduler and the watch over clients, until `stop`.
-pub async fn run(node: Node, sign_up: SignUp, listener: TcpListener, stop: watch::Receiver<bool>) {
+pub async fn run(node: Node, routes: axum::Router, listener: TcpListener, stop: watch::Receiver<bool>) {
     let Node { app, worker, scheduler, tokens } = node;
     let feed = app.feed().clone();
     let importer = Importer::new(app.clone());
-    let router = router(app, sign_up);
     // The worker goes on until the last request is answered, so that nothing waits for the next start.
     let (last, served) = watch::channel(false);
     let (watching, scheduling, importing) = (stop.clone(), stop.clone(), stop.clone());
     let web = async {
-        orquiva_web::serve(listener, router, stop).await;
+        orquiva_web::serve(listener, routes, stop).await;
         last.send_replace(true);
     };
     tokio::join!(

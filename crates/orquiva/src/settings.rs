@@ -12,6 +12,8 @@ use orquiva_web::TokenLimits;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::provider::OpenId;
+
 /// Where the data is.
 #[derive(Args, Clone, Debug)]
 pub struct Data {
@@ -59,6 +61,9 @@ pub struct Network {
     /// Whether anyone may found a company in the console; `closed` leaves it to `orquiva admin create`
     #[arg(long, env = "ORQUIVA_SIGN_UP", value_enum, default_value_t = SignUp::Open)]
     pub sign_up: SignUp,
+    /// Whom else people may sign in with
+    #[command(flatten)]
+    pub openid: OpenId,
     /// Requests a minute to the token endpoint for one client from one address; 0 is no limit
     #[arg(long, env = "ORQUIVA_TOKENS_PER_CLIENT", default_value_t = 60)]
     pub tokens_per_client: u32,

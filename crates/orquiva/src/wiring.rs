@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use orquiva_console::{Console, SignUp};
+use orquiva_console::{Console, Provider, SignUp};
 use orquiva_core::chance::SystemChance;
 use orquiva_core::id::{LeaseKind, Mint};
 use orquiva_core::network::Networks;
@@ -149,14 +149,14 @@ impl Base {
 }
 
 /// Every route of a node: the API, and the console over it.
-pub fn router(app: App, sign_up: SignUp) -> axum::Router {
-    let console = orquiva_console::pages(Console::new(app.clone(), sign_up));
+pub fn router(app: App, sign_up: SignUp, provider: Option<Provider>) -> axum::Router {
+    let console = orquiva_console::pages(Console::new(app.clone(), sign_up, provider));
     orquiva_web::router(app, console)
 }
 
 /// The routes of a node where anyone may found a company.
 pub fn open_router(app: App) -> axum::Router {
-    router(app, SignUp::Open)
+    router(app, SignUp::Open, None)
 }
 
 /// Makes sure that one server alone works on an embedded database, for as long as the lock is kept.

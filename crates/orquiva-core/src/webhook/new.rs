@@ -80,7 +80,8 @@ impl NewWebhook {
 
     /// Whether a patch may have asked for deliveries to an endpoint that had none.
     pub fn is_enabled_by(patch: &Value) -> bool {
-        patch.get("status").and_then(Value::as_str) == Some(Status::Enabled.as_str())
+        // `null` takes it back to what it is at first.
+        patch.get("status").is_some_and(|status| status.is_null() || status == Status::Enabled.as_str())
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn webhook() -> Resource {
                 "`paused` keeps what is for it; `disabled` by the server, after a 410 or five days without a success.",
                 "enabled",
             )
-            .written(word(&["enabled", "paused"])),
+            .written(nullable(word(&["enabled", "paused"]))),
             field("disabledReason", By::ServerOrNone, string(), "Why it is disabled.", Value::Null),
             field("disabledAt", By::ServerOrNone, moment(), "Since when.", Value::Null),
             field(

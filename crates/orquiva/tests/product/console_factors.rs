@@ -6,7 +6,7 @@ use crate::browser::{Browser, PASSWORD};
 use crate::harness::{Orquiva, on_both};
 
 /// Turns the app on; its secret and the recovery codes.
-async fn with_app(orq: &Orquiva, browser: &Browser<'_>) -> (Secret, Vec<String>) {
+pub(crate) async fn with_app(orq: &Orquiva, browser: &Browser<'_>) -> (Secret, Vec<String>) {
     let page = browser.get("/admin/profile/totp").await;
     assert_eq!(page.status, 200, "{}", page.location());
     let secret = Secret::new(page.between("class=\"copy\"><code>", "<").unwrap());

@@ -182,7 +182,10 @@ async fn roles_change_and_memberships_end_but_an_owner_stays() {
         assert!(leo.get("/admin").await.says("Actividad reciente"), "a developer reads the audit");
         assert_eq!(eva.post(&at(leo_id), &[("seen", "developer"), ("role", "viewer")]).await.status, 303);
         let home = leo.get("/admin").await;
-        assert!(!home.says("Actividad reciente") && !home.says("/admin/api-clients/new"), "a viewer does not");
+        assert!(
+            !home.says("Actividad reciente") && !home.says("/admin/api-clients/new"),
+            "a viewer does not"
+        );
 
         let last = founder.post(&format!("{}/remove", at(ana)), &[]).await;
         assert_eq!((last.status, last.says("único propietario")), (422, true));

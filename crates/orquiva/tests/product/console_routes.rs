@@ -51,6 +51,10 @@ pub(crate) const ENTRIES: &[(&str, Who, Ask)] = &[
     ),
     ("POST /admin/sign-in/code", Anyone, Form("", "ticket=x&code=123456", 303)),
     ("POST /admin/sign-in/passkey", Anyone, Form("/admin/sign-in", "passkey_id=AAAA", 422)),
+    // Without a provider there is nothing.
+    ("GET /admin/sign-in/openid", Anyone, Look(404)),
+    ("GET /admin/sign-in/openid/back", Anyone, Look(404)),
+    ("POST /admin/profile/identity/remove", SignedIn, Form("", "", 404)),
     ("POST /admin/sign-out", SignedIn, Form("/admin", "", 303)),
     ("GET /admin/confirm", SignedIn, Look(303)),
     ("POST /admin/confirm", SignedIn, Form("", "password=caballo correcto pila grapa", 303)),

@@ -21,6 +21,7 @@ mod console_ground;
 mod console_import;
 mod console_matrix;
 mod console_members;
+mod console_openid;
 mod console_people;
 mod console_routes;
 mod console_settings;
