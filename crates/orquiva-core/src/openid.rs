@@ -82,10 +82,10 @@ pub fn check(token: &str, keys: &Keys, expected: Expected<'_>) -> Result<Identit
         return Err("it is for somebody else");
     }
     let now = now.seconds();
-    if !jws.seconds("exp").is_some_and(|end| end > now - SKEW) {
+    if jws.seconds("exp").is_none_or(|end| end <= now - SKEW) {
         return Err("it has ended");
     }
-    if !jws.seconds("iat").is_some_and(|made| made <= now + SKEW) {
+    if jws.seconds("iat").is_none_or(|made| made > now + SKEW) {
         return Err("it was made in the future: is a clock wrong?");
     }
     if !has("nonce", nonce) {
