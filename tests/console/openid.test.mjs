@@ -62,7 +62,7 @@ for (const language of ['es', 'en']) {
     await signUp(page);
     await page.goto('/admin/profile');
     await page.click(`main a >> text="${texts.link}"`);
-    await page.waitForURL('**/admin/profile?said=identity-linked');
+    await page.waitForSelector(`.badge >> text=${texts.linked}`);
     await look(page, 'profile-linked');
 
     const other = await open(browser, orquiva, language);
@@ -72,7 +72,7 @@ for (const language of ['es', 'en']) {
     await other.waitForURL('**/admin/webhooks');
 
     await page.click(`main button >> text=${texts.unlink}`);
-    await page.waitForURL('**/admin/profile?said=identity-unlinked');
+    await page.waitForSelector(`main a >> text="${texts.link}"`);
     const third = await open(browser, orquiva, language);
     await third.goto('/admin/sign-in');
     await third.click(`text=${texts.withProvider}`);
