@@ -17,8 +17,9 @@ use subtle::ConstantTimeEq as _;
 use crate::app::{App, Exporting};
 use crate::inside::Refused;
 
-/// Entries that one transaction puts into their places.
-const MOST: i64 = 200;
+/// Entries that one transaction puts into their places: few, because the worker waits for it, and each company takes some
+/// statements.
+const MOST: i64 = 20;
 
 /// Entries that a check holds in memory at once.
 const PART: i64 = 500;

@@ -15,7 +15,7 @@ const WRITE: Duration = Duration::from_secs(5);
 const FORGET: u32 = 12;
 
 /// Rows of each kind that one transaction writes: few, because requests wait for it.
-const MOST_WRITTEN: usize = 200;
+const MOST_WRITTEN: usize = 50;
 
 /// Rows of each kind that one transaction forgets.
 const MOST_FORGOTTEN: i64 = 1000;
